@@ -1,0 +1,347 @@
+"""Frozen feature extractors. Images go in as RGB in [0, 1]; normalisation lives inside.
+
+A backbone is a chain of named stages. It computes up to the deepest layer asked for and no
+further, and an in-place ReLU never overwrites a convolution that was asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import urllib.error
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst.errors import InputError
+from nst.layers import BACKBONES, VGG_BLOCKS, stages
+from nst.samples import calibration_images
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_WIDTHS = {
+    "vgg19": (64, 128, 256, 512, 512),
+    "vgg16": (64, 128, 256, 512, 512),
+    "vgg19_mini": (16, 32, 64, 128, 128),
+}
+_SHIPPED = {"vgg19_mini": "vgg19_mini.safetensors"}
+_IMAGENET = {
+    "vgg19": "VGG19_Weights.IMAGENET1K_V1",
+    "vgg16": "VGG16_Weights.IMAGENET1K_V1",
+    "squeezenet1_0": "SqueezeNet1_0_Weights.IMAGENET1K_V1",
+}
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """Which weights a backbone holds: ``shipped``, ``imagenet``, ``random`` or a file's path.
+
+    ``sha256`` is of the file; for random weights, of the parameters' bytes.
+    """
+
+    name: str
+    sha256: str
+
+
+class Backbone(nn.Module):
+    """A frozen chain of named stages that returns the features it is asked for."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, chain: Mapping[str, nn.Module]):
+        super().__init__()
+        self.name = name
+        self.weights = WeightsRecord("none", "")
+        self.chain = nn.ModuleDict(dict(chain))
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
+        self.eval().requires_grad_(False)
+
+    def forward(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Features of the layers asked for.
+
+        Args:
+            images: (N, 3, H, W), RGB in [0, 1]
+            layers: canonical names (see :mod:`nst.layers`)
+
+        Returns:
+            {layer: (N, C, H', W')}; ``input`` is the images themselves.
+
+        Raises:
+            InputError: the image is too small for the deepest layer.
+        """
+        wanted = set(layers)
+        found = {"input": images} if "input" in wanted else {}
+        missing = wanted - {"input"}
+        x = (images - self.mean) / self.std
+        previous = "input"
+        for name, stage in self.chain.items():
+            if not missing:
+                break
+            if isinstance(stage, nn.ReLU):
+                x = F.relu(x, inplace=previous not in wanted)
+            else:
+                x = self._run_stage(name, stage, x, images)
+            if name in missing:
+                found[name] = x
+                missing.remove(name)
+            previous = name
+        return found
+
+    def _run_stage(self, name: str, stage: nn.Module, x: Tensor, images: Tensor) -> Tensor:
+        if name.startswith("pool") and min(x.shape[2:]) < 2:
+            h, w = images.shape[2:]
+            raise InputError(
+                f"an image of {w}×{h} pixels is too small for layer {name} of {self.name} "
+                f"and what follows it; use a larger size or earlier layers"
+            )
+        return stage(x)
+
+
+def _pool(kind: str, kernel: int = 2, ceil_mode: bool = False) -> nn.Module:
+    module = nn.MaxPool2d if kind == "max" else nn.AvgPool2d
+    return module(kernel, stride=2, ceil_mode=ceil_mode)
+
+
+def _vgg_chain(name: str, pooling: str) -> OrderedDict[str, nn.Module]:
+    """VGG (Simonyan & Zisserman 2015): 3×3 convolutions with zero padding, ReLU, 2×2 pooling."""
+    chain: OrderedDict[str, nn.Module] = OrderedDict()
+    k, channels = 0, 3
+    for b, (count, width) in enumerate(zip(VGG_BLOCKS[name], _WIDTHS[name], strict=True), 1):
+        for _ in range(count):
+            k += 1
+            conv = nn.utils.skip_init(nn.Conv2d, channels, width, 3, padding=1)
+            chain[f"conv_{k}"], chain[f"relu_{k}"] = conv, nn.ReLU()
+            channels = width
+        chain[f"pool_{b}"] = _pool(pooling)
+    return chain
+
+
+def _squeezenet_chain(pooling: str) -> OrderedDict[str, nn.Module]:
+    """torchvision's SqueezeNet 1.0, its modules under the paper's names."""
+    from torchvision.models import squeezenet1_0
+
+    with torch.random.fork_rng(devices=[]):  # its default weights are drawn and thrown away
+        features = squeezenet1_0(weights=None).features
+    chain = OrderedDict(zip(stages("squeezenet1_0"), features, strict=True))
+    for name in chain:
+        if name.startswith("pool"):
+            chain[name] = _pool(pooling, kernel=3, ceil_mode=True)
+    return chain
+
+
+def build(name: str, pooling: str = "max") -> Backbone:
+    """A backbone with weights yet to be filled in.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    if name not in BACKBONES:
+        raise InputError(f"unknown backbone {name!r}; known: {', '.join(BACKBONES)}")
+    chain = _squeezenet_chain(pooling) if name == "squeezenet1_0" else _vgg_chain(name, pooling)
+    return Backbone(name, chain)
+
+
+def load_backbone(
+    name: str,
+    weights: str = "imagenet",
+    pooling: str = "max",
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> Backbone:
+    """A frozen backbone, ready to use.
+
+    Args:
+        name: one of :data:`nst.layers.BACKBONES`
+        weights: ``shipped`` (in the package), ``imagenet`` (torchvision's download), ``random``,
+            or the path of a torchvision state dict (whole or features only) or safetensors file
+        pooling: ``max`` or ``avg``
+        seed: of random weights
+        device: where it lives
+
+    Raises:
+        InputError: no such weights for this backbone, a file that is missing or does not fit, or
+            a download that failed.
+    """
+    backbone = build(name, pooling)
+    if weights == "random":
+        _randomise(backbone, seed)
+        backbone.weights = WeightsRecord("random", _parameters_sha256(backbone))
+    else:
+        path = weights_path(name, weights)
+        _fill(backbone, _read_state(path), path)
+        label = weights if weights in ("shipped", "imagenet") else str(path)
+        with path.open("rb") as file:
+            backbone.weights = WeightsRecord(label, hashlib.file_digest(file, "sha256").hexdigest())
+    backbone = backbone.to(device=device, memory_format=torch.channels_last)
+    return backbone.requires_grad_(False)
+
+
+def weights_path(name: str, weights: str) -> Path:
+    """The file that holds these weights, downloaded first if they are torchvision's."""
+    if weights == "shipped":
+        if name not in _SHIPPED:
+            raise InputError(
+                f"no weights of {name} ship with the package; use backbone.weights=imagenet, "
+                f"random or the path of a state dict, or backbone={', '.join(_SHIPPED)}"
+            )
+        return Path(str(resources.files("nst") / "weights" / _SHIPPED[name]))
+    if weights == "imagenet":
+        return _imagenet_file(name)
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise InputError(
+            f"backbone.weights={weights}: no such file; give a state dict's path, "
+            "or one of imagenet, random, shipped"
+        )
+    return path
+
+
+def imagenet_url(name: str) -> str:
+    """Where torchvision keeps its ImageNet weights of a backbone."""
+    from torchvision.models import get_weight
+
+    return str(get_weight(_IMAGENET[name]).url)
+
+
+def _imagenet_file(name: str) -> Path:
+    """torchvision's own file, from torch's cache or downloaded into it with a progress bar."""
+    if name not in _IMAGENET:
+        raise InputError(
+            f"there are no ImageNet weights of {name}; use backbone.weights=shipped, random or "
+            f"a path, or a backbone that has them: {', '.join(_IMAGENET)}"
+        )
+    url = imagenet_url(name)
+    filename = os.path.basename(url)
+    path = Path(torch.hub.get_dir()) / "checkpoints" / filename
+    if path.is_file():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    prefix = Path(filename).stem.rpartition("-")[2]  # torchvision names files NAME-SHA256[:8].pth
+    try:
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=True)
+    except (urllib.error.URLError, OSError, RuntimeError) as error:
+        raise InputError(
+            f"could not download {filename} from {url} ({error}); fetch it elsewhere and put it "
+            f"at {path}, or give its path as backbone.weights=PATH, or work offline with "
+            "backbone=vgg19_mini"
+        ) from error
+    return path
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    """Tensors of a state dict, never executing what a file holds."""
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and safetensors raise many kinds for one cause
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path} is no readable state dict: {reason}") from error
+    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
+        state = state["state_dict"]
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise InputError(f"{path} holds no state dict (a mapping of names to tensors)")
+    return dict(state)
+
+
+def _torchvision_keys(backbone: Backbone) -> dict[str, nn.Parameter]:
+    """{features-only key: parameter}; stage i of the chain is torchvision's ``features.i``."""
+    return {
+        f"{i}.{key}": parameter
+        for i, stage in enumerate(backbone.chain.values())
+        for key, parameter in stage.named_parameters()
+    }
+
+
+def _fill(backbone: Backbone, state: Mapping[str, Tensor], path: Path) -> None:
+    """Copy a state dict in, whole or features only, checking it key by key."""
+    if any(key.startswith("features.") for key in state):
+        state = {
+            key.removeprefix("features."): value
+            for key, value in state.items()
+            if key.startswith("features.")
+        }
+    own = _torchvision_keys(backbone)
+    for key, parameter in own.items():
+        if key not in state:
+            raise InputError(f"{path} does not fit {backbone.name}: it has no features.{key}")
+        if state[key].shape != parameter.shape:
+            raise InputError(
+                f"{path} does not fit {backbone.name}: features.{key} has shape "
+                f"{tuple(state[key].shape)}, expected {tuple(parameter.shape)}"
+            )
+        if not torch.isfinite(state[key].float()).all():
+            raise InputError(f"{path}: features.{key} holds NaN or infinite values")
+        parameter.data = state[key].to(torch.float32).clone()
+    extra = sorted(set(state) - set(own))
+    if extra:
+        raise InputError(
+            f"{path} does not fit {backbone.name}: it also has features.{extra[0]}"
+            + (f" and {len(extra) - 1} more" if len(extra) > 1 else "")
+        )
+
+
+@torch.no_grad()
+def _randomise(backbone: Backbone, seed: int) -> None:
+    """He-normal filters from a seeded generator, then mean activations scaled to 1."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in backbone.parameters():
+        if parameter.ndim == 4:
+            fan_in = parameter[0].numel()
+            parameter.data = torch.randn(parameter.shape, generator=generator)
+            parameter.data *= math.sqrt(2.0 / fan_in)
+        else:
+            parameter.data = torch.zeros(parameter.shape)
+    normalise_activations(backbone, calibration_images())
+
+
+@torch.no_grad()
+def normalise_activations(backbone: Backbone, images: Tensor) -> None:
+    """Scale every convolution in order so that each channel's mean activation after ReLU is 1.
+
+    Gatys et al. 2015, section "Methods": ReLU networks allow it without changing what is computed
+    up to scale. Here each convolution is scaled given those before it.
+
+    Args:
+        backbone: changed in place
+        images: (N, 3, H, W), RGB in [0, 1]
+    """
+
+    def rescale(conv: nn.Conv2d, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        mean = F.relu(output).mean((0, 2, 3))
+        scale = 1.0 / mean.clamp_min(1e-3 * float(mean.mean()) + 1e-12)  # (C,)
+        conv.weight.data *= scale.view(-1, 1, 1, 1)
+        if conv.bias is not None:
+            conv.bias.data *= scale
+        return output * scale.view(1, -1, 1, 1)
+
+    hooks = [
+        module.register_forward_hook(rescale)
+        for module in backbone.modules()
+        if isinstance(module, nn.Conv2d)
+    ]
+    try:
+        backbone(images, [list(backbone.chain)[-1]])
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _parameters_sha256(backbone: Backbone) -> str:
+    digest = hashlib.sha256()
+    for parameter in backbone.parameters():
+        digest.update(parameter.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,187 @@
+"""Losses of neural style transfer as pure functions of a batch; each returns one value per image.
+
+Notation (Gatys, Ecker & Bethge 2015, arXiv 1508.06576): one layer has C channels and M = H·W
+positions. F: features of the image being optimised; P: of the content image; G and A: Gram
+matrices of the image and of the style image, here always divided by their **own** M, so that the
+two images may differ in size.
+
+Every published content loss is ``k · Σ(F − P)²`` and every Gram style loss ``k · Σ(G − A)²``; the
+recipes differ in k alone. So a convention is a function that computes k, and one function each
+computes the sum. Gradients follow from the same k: ``2k(F − P)`` and ``4k/M · (G − A)F``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_TINY = 1e-12
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """Gram matrix divided by the number of positions: ``F Fᵀ / M`` (2015 paper, eq. 3).
+
+    The division comes before the product, so that half precision does not overflow.
+
+    Args:
+        features: (N, C, H, W)
+
+    Returns:
+        (N, C, C), symmetric and positive semi-definite.
+    """
+    flat = features.flatten(2)  # (N, C, M)
+    return (flat / flat.shape[2]) @ flat.transpose(1, 2)
+
+
+def squared_distance(x: Tensor, y: Tensor) -> Tensor:
+    """``Σ(x − y)²`` over all but the first dimension; (N, …) and (N or 1, …) give (N,)."""
+    return (x - y).square().flatten(1).sum(1)
+
+
+@dataclass(frozen=True)
+class LayerSize:
+    """What a style convention may depend on besides the Gram matrix: C, M and the image's H₀·W₀."""
+
+    channels: int
+    positions: int
+    pixels: int
+
+
+ContentFactor = Callable[[Tensor], Tensor]
+StyleFactor = Callable[[Tensor, LayerSize], Tensor]
+
+
+def _constant(value: float, like: Tensor) -> Tensor:
+    return torch.full((like.shape[0],), value, dtype=torch.float32, device=like.device)
+
+
+def _content_half_sum(p: Tensor) -> Tensor:
+    """½ Σ(F−P)²: 2015 paper, eq. 1."""
+    return _constant(0.5, p)
+
+
+def _content_sum(p: Tensor) -> Tensor:
+    """Σ(F−P)²: F. Chollet's Keras example."""
+    return _constant(1.0, p)
+
+
+def _content_mean(p: Tensor) -> Tensor:
+    """Σ(F−P)² / (C M), the mean squared error: the PyTorch tutorial and most ports."""
+    return _constant(1.0 / p[0].numel(), p)
+
+
+def _content_quarter_mean(p: Tensor) -> Tensor:
+    """Σ(F−P)² / (4 C M): the deeplearning.ai course."""
+    return _constant(0.25 / p[0].numel(), p)
+
+
+def _content_relative(p: Tensor) -> Tensor:
+    """Mean squared error over the variance of the target: 1 means "as wrong as its mean"."""
+    variance = p.flatten(1).var(1, unbiased=False)
+    return 1.0 / (p[0].numel() * variance.clamp_min(_TINY))
+
+
+CONTENT_FACTORS: dict[str, ContentFactor] = {
+    "half_sum": _content_half_sum,
+    "sum": _content_sum,
+    "mean": _content_mean,
+    "quarter_mean": _content_quarter_mean,
+    "relative": _content_relative,
+}
+"""Convention → k of ``k · Σ(F − P)²``; takes P (N, C, H, W), returns (N,)."""
+
+
+def _style_gatys(a: Tensor, size: LayerSize) -> Tensor:
+    """Σ(G−A)² / (4 C²): 2015 paper, eq. 4, whose M² is in the Gram matrices here."""
+    return _constant(0.25 / size.channels**2, a)
+
+
+def _style_mean(a: Tensor, size: LayerSize) -> Tensor:
+    """MSE(G/C, A/C) = Σ(G−A)² / C⁴: neural-style, the PyTorch tutorial, fast.ai, the notebook."""
+    return _constant(1.0 / size.channels**4, a)
+
+
+def _style_chollet(a: Tensor, size: LayerSize) -> Tensor:
+    """Σ(M G − M A)² / (4 · 3² · (H₀W₀)²): raw Gram matrices over the image's size, every layer.
+
+    The recipe resizes the style image to the content's size; where ours differs in size, its Gram
+    matrix counts as if it had as many positions.
+    """
+    return _constant(size.positions**2 / (36.0 * size.pixels**2), a)
+
+
+def _style_relative(a: Tensor, size: LayerSize) -> Tensor:
+    """MSE(G, A) / mean(A²): 1 means "as wrong as no features at all"."""
+    return 1.0 / a.square().flatten(1).sum(1).clamp_min(_TINY)
+
+
+STYLE_FACTORS: dict[str, StyleFactor] = {
+    "gatys": _style_gatys,
+    "mean": _style_mean,
+    "chollet": _style_chollet,
+    "relative": _style_relative,
+}
+"""Convention → k of ``k · Σ(G − A)²``; takes A (N, C, C) and the layer's size, returns (N,)."""
+
+
+def content_loss(features: Tensor, target: Tensor, convention: str = "mean") -> Tensor:
+    """Content loss of one layer.
+
+    Args:
+        features: F, (N, C, H, W)
+        target: P, (N or 1, C, H, W), of the same size
+        convention: a key of :data:`CONTENT_FACTORS`
+
+    Returns:
+        (N,), at least 0.
+    """
+    return CONTENT_FACTORS[convention](target) * squared_distance(features, target)
+
+
+def style_loss(
+    gram: Tensor, target: Tensor, size: LayerSize, convention: str = "mean"
+) -> Tensor:
+    """Gram-matrix style loss of one layer.
+
+    Args:
+        gram: G of the image, (N, C, C), from :func:`gram_matrix`
+        target: A of the style image, (N or 1, C, C)
+        size: the layer's size in the image being optimised
+        convention: a key of :data:`STYLE_FACTORS`
+
+    Returns:
+        (N,), at least 0.
+    """
+    return STYLE_FACTORS[convention](target, size) * squared_distance(gram, target)
+
+
+def total_variation(images: Tensor, beta: float = 2.0, reduction: str = "sum") -> Tensor:
+    """Total variation ``Σ (a² + b²)^(β/2)``, a and b the differences to the next row and column.
+
+    Mahendran & Vedaldi 2015 (arXiv 1412.0035, eq. 5), per channel. β = 2 is the squared form of
+    neural-style (twice its ½Σ), β = 2.5 the Keras example's. Pixels of the last row and column
+    have no difference, as in both.
+
+    Args:
+        images: (N, C, H, W), H and W at least 2
+        beta: at least 1
+        reduction: ``sum``, or ``mean`` over the differences, so that size does not matter
+
+    Returns:
+        (N,), at least 0.
+    """
+    here = images[..., :-1, :-1]
+    a, b = images[..., 1:, :-1] - here, images[..., :-1, 1:] - here
+    squares = a.square() + b.square()
+    if beta != 2:
+        squares = squares.clamp_min(_TINY).pow(beta / 2)  # clamped: no infinite slope at 0
+    per_image = squares.flatten(1)
+    return per_image.sum(1) if reduction == "sum" else per_image.mean(1)
+
+
+def range_penalty(images: Tensor) -> Tensor:
+    """Mean squared distance of the pixels (N, C, H, W) from [0, 1]; (N,)."""
+    return (images - images.clamp(0, 1)).square().flatten(1).mean(1)

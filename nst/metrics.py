@@ -1,0 +1,29 @@
+"""How close two images are. Each takes 8-bit RGB arrays (H, W, 3), as saved."""
+
+from __future__ import annotations
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+PSNR_OF_EQUAL_IMAGES = 100.0
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB: 10 log₁₀(255² / MSE); 100 for equal images."""
+    mse = float(np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2))
+    return PSNR_OF_EQUAL_IMAGES if mse == 0 else float(10 * np.log10(255.0**2 / mse))
+
+
+def ssim(a: np.ndarray, b: np.ndarray) -> float | None:
+    """Structural similarity (Wang et al. 2004: Gaussian window, σ = 1.5), −1 to 1, mean over RGB.
+
+    None for an image too small for the 11×11 window.
+    """
+    if min(a.shape[:2]) < 11:
+        return None
+    value = structural_similarity(
+        a, b,
+        channel_axis=2, data_range=255, gaussian_weights=True, sigma=1.5,
+        use_sample_covariance=False,
+    )  # fmt: skip
+    return float(value)

@@ -1,0 +1,116 @@
+"""The objective: targets and weights → the weighted loss terms of a batch of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from nst import losses
+from nst.backbones import Backbone
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """Conventions and weights of the three kinds of terms; weights per layer are absolute.
+
+    ``content_layers`` and ``style_layers`` map canonical layer names to w_l.
+    """
+
+    content_layers: Mapping[str, float] = field(default_factory=dict)
+    style_layers: Mapping[str, float] = field(default_factory=dict)
+    content_weight: float = 1.0
+    style_weight: float = 1.0
+    tv_weight: float = 0.0
+    content: str = "relative"
+    style: str = "relative"
+    tv_beta: float = 2.0
+    tv_reduction: str = "mean"
+
+
+class Objective:
+    """Σ α w_l L_content + Σ β w_l E_style + γ TV, term by term, for N images that never mix.
+
+    Targets are computed once. Terms whose weight is 0 are computed all the same when their layers
+    are named, so that a trace shows them; name no layers to leave them out.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        spec: LossSpec,
+        content: Tensor | None = None,
+        style: Tensor | None = None,
+    ):
+        """
+        Args:
+            backbone: frozen, on the images' device
+            spec: conventions and weights
+            content: (N or 1, 3, H, W), needed where ``spec.content_layers`` is not empty
+            style: (N or 1, 3, H', W'), needed where ``spec.style_layers`` is not empty
+
+        Raises:
+            ValueError: a target that the spec needs is not given.
+        """
+        if (spec.content_layers and content is None) or (spec.style_layers and style is None):
+            raise ValueError("the loss names layers of an image that is not given")
+        self.backbone = backbone
+        self.spec = spec
+        self.layers = tuple(dict.fromkeys((*spec.content_layers, *spec.style_layers)))
+        self.names = (
+            *(f"content/{layer}" for layer in spec.content_layers),
+            *(f"style/{layer}" for layer in spec.style_layers),
+            "tv",
+        )
+        with torch.no_grad():
+            self._content = backbone(content, spec.content_layers) if content is not None else {}
+            styles = backbone(style, spec.style_layers) if style is not None else {}
+            self._grams = {name: losses.gram_matrix(f) for name, f in styles.items()}
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Weighted terms, in the order of ``names``: (N, 3, H, W) → (N, K), differentiable."""
+        spec = self.spec
+        features = self.backbone(images, self.layers)
+        terms = [
+            spec.content_weight
+            * weight
+            * losses.content_loss(features[layer], self._content[layer], spec.content)
+            for layer, weight in spec.content_layers.items()
+        ]
+        for layer, weight in spec.style_layers.items():
+            error = self._style_error(features[layer], self._grams[layer], images)
+            terms.append(spec.style_weight * weight * error)
+        terms.append(self._tv(images))
+        return torch.stack(terms, dim=1)
+
+    def _style_error(self, features: Tensor, target: Tensor, images: Tensor) -> Tensor:
+        size = losses.LayerSize(
+            channels=features.shape[1],
+            positions=features.shape[2] * features.shape[3],
+            pixels=images.shape[2] * images.shape[3],
+        )
+        return losses.style_loss(losses.gram_matrix(features), target, size, self.spec.style)
+
+    def _tv(self, images: Tensor) -> Tensor:
+        if self.spec.tv_weight == 0:
+            return images.new_zeros(images.shape[0])
+        tv = losses.total_variation(images, self.spec.tv_beta, self.spec.tv_reduction)
+        return self.spec.tv_weight * tv
+
+    def value_and_gradient(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Terms (N, K) and the gradient of each image's own sum of terms (N, 3, H, W)."""
+        images = images.detach().requires_grad_(True)
+        with torch.enable_grad():
+            terms = self(images)
+            (gradient,) = torch.autograd.grad(terms.sum(), images)
+        return terms.detach(), gradient
+
+
+def group_terms(names: tuple[str, ...], values: list[float]) -> dict[str, float]:
+    """One image's terms summed by kind: ``total``, ``content``, ``style``, ``tv``."""
+    groups = {"total": sum(values), "content": 0.0, "style": 0.0, "tv": 0.0}
+    for name, value in zip(names, values, strict=True):
+        groups[name.partition("/")[0]] += value
+    return groups

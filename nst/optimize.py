@@ -1,0 +1,269 @@
+"""The pixel optimisers. Each is a generator that yields one :class:`Step` per evaluation.
+
+An optimiser sees the objective as a function from N images to their loss terms and gradients. The
+N images never mix: each has its own step, history and guard, and N images together take the steps
+that each would take alone. Step 0 is the start image; step k the image after k updates. Nothing
+here reads a value back from the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+ValueAndGradient = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""(N, 3, H, W) → terms (N, K) and gradients (N, 3, H, W)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One evaluation.
+
+    Attributes:
+        index: 0 for the start image
+        images: (N, 3, H, W), the images that were evaluated
+        terms: (N, K), their weighted loss terms
+        restarts: (N,), how often the guard has gone back to the best image so far
+    """
+
+    index: int
+    images: Tensor
+    terms: Tensor
+    restarts: Tensor
+
+
+class Guard:
+    """Keeps each image's best state, and goes back to it when a loss is not finite or explodes.
+
+    A loss explodes when it exceeds ``factor`` times the lowest seen.
+    """
+
+    def __init__(self, images: Tensor, terms: Tensor, gradient: Tensor, factor: float):
+        self.factor = factor
+        self.images, self.terms, self.gradient = images.clone(), terms, gradient
+        self.best = terms.sum(1)
+        self.restarts = torch.zeros_like(self.best, dtype=torch.int64)
+
+    def check(self, images: Tensor, terms: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
+        """The state to go on from: (images, terms, gradient, tripped (N,) of bool)."""
+        total = terms.sum(1)
+        finite = torch.isfinite(total) & torch.isfinite(gradient.flatten(1).sum(1))
+        tripped = ~finite | (total > self.factor * self.best)
+        images = torch.where(_per_image(tripped), self.images, images)
+        gradient = torch.where(_per_image(tripped), self.gradient, gradient)
+        terms = torch.where(tripped[:, None], self.terms, terms)
+        better = ~tripped & (total < self.best)
+        self.best = torch.where(better, total, self.best)
+        self.images = torch.where(_per_image(better), images, self.images)
+        self.gradient = torch.where(_per_image(better), gradient, self.gradient)
+        self.terms = torch.where(better[:, None], terms, self.terms)
+        self.restarts = self.restarts + tripped
+        return images, terms, gradient, tripped
+
+
+def _per_image(values: Tensor) -> Tensor:
+    return values.view(-1, 1, 1, 1)
+
+
+class CurvaturePairs:
+    """The last m pairs (s, y) of each of N images, and the L-BFGS direction they imply.
+
+    The direction uses the compact form of Byrd, Nocedal & Schnabel (1994, "Representations of
+    quasi-Newton matrices", eq. 3.1 with γI): the same matrix as the two-loop recursion, in two
+    passes over the history instead of four and with no loop over the pairs. A pair that has no
+    positive curvature is kept as zeros, which leaves the matrix as it was.
+    """
+
+    def __init__(self, images: Tensor, size: int):
+        n = images.shape[0]
+        # float64 for the m×m systems only; Apple's GPUs have none
+        exact = torch.float32 if images.device.type == "mps" else torch.float64
+        self.size, self.used, self.next = size, 0, 0
+        self._s = images.new_zeros(n, size, images[0].numel())
+        self._y = torch.zeros_like(self._s)
+        self._sy = torch.zeros(n, size, size, dtype=exact, device=images.device)
+        self._yy = torch.zeros_like(self._sy)
+        self._valid = torch.zeros(n, size, dtype=torch.bool, device=images.device)
+        self._gamma = torch.ones(n, dtype=exact, device=images.device)
+
+    def clear(self, which: Tensor) -> None:
+        """Forget the pairs of some images; which: (N,) of bool."""
+        self._valid = self._valid & ~which[:, None]
+        self._gamma = torch.where(which, torch.ones_like(self._gamma), self._gamma)
+
+    def has_pairs(self) -> Tensor:
+        """(N,) of bool."""
+        return self._valid.any(1)
+
+    def _products(self, history: Tensor, vector: Tensor) -> Tensor:
+        """Every kept row of a history (N, m, D) times a vector (N, D): (N, used)."""
+        return (history[:, : self.used] @ vector[..., None])[..., 0].to(self._sy.dtype)
+
+    def append(self, s: Tensor, y: Tensor) -> None:
+        """Add each image's latest displacement and change of gradient, (N, D) each."""
+        k = self.next
+        self._s[:, k], self._y[:, k] = s, y
+        self.next, self.used = (k + 1) % self.size, max(self.used, k + 1)
+        used = self.used
+        self._sy[:, :used, k] = self._products(self._s, y)  # s_i · y_k
+        self._sy[:, k, :used] = self._products(self._y, s)  # s_k · y_j
+        self._yy[:, :used, k] = self._yy[:, k, :used] = self._products(self._y, y)
+        curvature, length = self._sy[:, k, k], self._yy[:, k, k]
+        step = s.square().sum(1).to(curvature.dtype)
+        good = curvature > 1e-10 * (length * step).sqrt()
+        self._valid[:, k] = good
+        self._gamma = torch.where(good, curvature / length.clamp_min(1e-300), self._gamma)
+
+    def direction(self, gradient: Tensor) -> Tensor:
+        """``−H g``, (N, D) → (N, D); ``−g`` for an image without pairs."""
+        if self.used == 0:
+            return -gradient
+        m, gamma = self.used, self._gamma[:, None, None]
+        valid, sy, yy = self._valid[:, :m], self._sy[:, :m, :m], self._yy[:, :m, :m]
+        sg = torch.where(valid, self._products(self._s, gradient), 0.0)[..., None]
+        yg = torch.where(valid, self._products(self._y, gradient), 0.0)[..., None]
+        age = (torch.arange(m, device=gradient.device) - self.next) % m  # 0 is the oldest pair
+        newer = age[None, :] > age[:, None]
+        both = valid[:, :, None] & valid[:, None, :]
+        diagonal = torch.where(valid, sy.diagonal(dim1=1, dim2=2), 1.0)
+        r = torch.where(both & newer, sy, 0.0) + torch.diag_embed(diagonal)  # R of the paper
+        alpha = torch.linalg.solve_ex(r, sg)[0]
+        inner = diagonal[..., None] * alpha
+        inner = inner + gamma * (torch.where(both, yy, 0.0) @ alpha - yg)
+        beta = torch.linalg.solve_ex(r.transpose(1, 2), inner)[0]
+        keep = valid[:, None, :].to(gradient.dtype)
+        along_s = (beta.transpose(1, 2).to(gradient.dtype) * keep) @ self._s[:, :m]
+        along_y = ((gamma * alpha).transpose(1, 2).to(gradient.dtype) * keep) @ self._y[:, :m]
+        scaled = self._gamma[:, None].to(gradient.dtype) * gradient
+        return -(scaled + (along_s - along_y)[:, 0])
+
+
+def lbfgs(
+    evaluate: ValueAndGradient,
+    start: Tensor,
+    *,
+    steps: int,
+    lr: float = 1.0,
+    history_size: int = 20,
+    guard: float = 10.0,
+    clamp: bool = False,
+) -> Iterator[Step]:
+    """Batched L-BFGS with a fixed step, as ``torch.optim.LBFGS`` without a line search.
+
+    One step is one evaluation. The first step of an image, and the one after its guard tripped,
+    is a scaled gradient step of length min(1, 1/|g|₁)·lr.
+
+    Args:
+        evaluate: the objective
+        start: (N, 3, H, W)
+        steps: updates to make; steps + 1 evaluations
+        lr: step length, 1 for the full quasi-Newton step
+        history_size: pairs (s, y) to keep; memory is 2 · history_size images
+        guard: go back to the best image when a loss exceeds this many times the lowest seen
+        clamp: bring the image back into [0, 1] between two steps; the history then holds the
+            displacement that was really made
+    """
+    images = start.detach().clone()
+    terms, gradient = evaluate(images)
+    watch = Guard(images, terms, gradient, guard)
+    pairs = CurvaturePairs(images, history_size)
+    yield Step(0, images, terms, watch.restarts)
+    for index in range(1, steps + 1):
+        flat = gradient.reshape(gradient.shape[0], -1)
+        direction = pairs.direction(flat)
+        uphill = (direction * flat).sum(1) >= 0  # rounding spoilt the history: start it anew
+        pairs.clear(uphill)
+        direction = torch.where(uphill[:, None], -flat, direction)
+        first = (1.0 / flat.abs().sum(1).clamp_min(1e-30)).clamp_max(1.0)
+        length = lr * torch.where(pairs.has_pairs(), torch.ones_like(first), first)
+        moved = images + (length[:, None] * direction).view_as(images)
+        moved = moved.clamp(0, 1) if clamp else moved
+        new_terms, new_gradient = evaluate(moved)
+        moved, new_terms, new_gradient, tripped = watch.check(moved, new_terms, new_gradient)
+        pairs.append((moved - images).flatten(1), new_gradient.flatten(1) - gradient.flatten(1))
+        pairs.clear(tripped)
+        images, terms, gradient = moved, new_terms, new_gradient
+        yield Step(index, images, terms, watch.restarts)
+
+
+def _first_order(
+    make: Callable[[Tensor], torch.optim.Optimizer],
+    evaluate: ValueAndGradient,
+    start: Tensor,
+    *,
+    steps: int,
+    clamp: bool,
+    decay_rate: float,
+    decay_steps: int,
+) -> Iterator[Step]:
+    """Drive an element-wise torch optimiser; it treats every pixel, so every image, alone."""
+    images = start.detach().clone()
+    optimizer = make(images)
+    base = optimizer.param_groups[0]["lr"]
+    restarts = torch.zeros(images.shape[0], dtype=torch.int64, device=images.device)
+    terms, gradient = evaluate(images)
+    yield Step(0, images.clone(), terms, restarts)
+    for index in range(1, steps + 1):
+        optimizer.param_groups[0]["lr"] = base * decay_rate ** ((index - 1) / decay_steps)
+        images.grad = gradient
+        optimizer.step()
+        if clamp:
+            images.clamp_(0, 1)
+        terms, gradient = evaluate(images)
+        yield Step(index, images.clone(), terms, restarts)
+
+
+def adam(
+    evaluate: ValueAndGradient,
+    start: Tensor,
+    *,
+    steps: int,
+    lr: float = 0.02,
+    clamp: bool = True,
+    decay_rate: float = 1.0,
+    decay_steps: int = 100,
+) -> Iterator[Step]:
+    """Adam (Kingma & Ba 2015), its rate times ``decay_rate`` every ``decay_steps`` steps.
+
+    Args:
+        evaluate, start, steps: as :func:`lbfgs`
+        lr: about the change of a pixel per step, in units of [0, 1]
+        clamp: bring the image back into [0, 1] after every step
+        decay_rate, decay_steps: lr · decay_rate^(step / decay_steps)
+    """
+
+    def make(images: Tensor) -> torch.optim.Optimizer:
+        return torch.optim.Adam([images], lr=lr)
+
+    return _first_order(
+        make, evaluate, start,
+        steps=steps, clamp=clamp, decay_rate=decay_rate, decay_steps=decay_steps,
+    )  # fmt: skip
+
+
+def sgd(
+    evaluate: ValueAndGradient,
+    start: Tensor,
+    *,
+    steps: int,
+    lr: float,
+    momentum: float = 0.0,
+    clamp: bool = False,
+    decay_rate: float = 0.96,
+    decay_steps: int = 100,
+) -> Iterator[Step]:
+    """Gradient descent with exponential decay, as F. Chollet's Keras example.
+
+    Arguments as :func:`adam`; ``lr`` multiplies the gradient by pixels in [0, 1].
+    """
+
+    def make(images: Tensor) -> torch.optim.Optimizer:
+        return torch.optim.SGD([images], lr=lr, momentum=momentum)
+
+    return _first_order(
+        make, evaluate, start,
+        steps=steps, clamp=clamp, decay_rate=decay_rate, decay_steps=decay_steps,
+    )  # fmt: skip

@@ -1,0 +1,55 @@
+"""Compose the config, run it, record it: ``python run.py --help``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from nst import cli, config
+from nst.errors import InputError
+
+config.register()
+log = logging.getLogger("nst")
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(composed: DictConfig) -> None:
+    """One job. Wrong input ends a single run in one line; in a sweep the other jobs go on."""
+    hydra_cfg = HydraConfig.get()
+    sweep = hydra_cfg.mode is RunMode.MULTIRUN
+    try:
+        cfg = config.from_omegaconf(composed)
+        from nst import job  # imports torch, which --help and typos do not need
+
+        context = job.Context(
+            folder=Path(hydra_cfg.runtime.output_dir),
+            name=cli.slug(hydra_cfg.job.override_dirname),
+            group=str(hydra_cfg.sweep.dir) if sweep else None,
+            overrides=list(hydra_cfg.overrides.task),
+        )
+        job.run_job(cfg, context)
+    except InputError as error:
+        if not sweep:
+            sys.exit(f"error: {error}")
+        log.error("%s", error)
+        raise CompactHydraException(str(error)) from error
+    except Exception:
+        log.exception("this job failed")  # Hydra keeps a sweep's tracebacks to itself
+        raise
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("WANDB_SILENT", "true")
+    try:
+        cli.explain_unknown_keys(sys.argv[1:])
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    main()
