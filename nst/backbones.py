@@ -104,12 +104,14 @@ class Backbone(nn.Module):
                 f"an image of {w}×{h} pixels is too small for layer {name} of {self.name} "
                 f"and what follows it; use a larger size or earlier layers"
             )
-        return stage(x)
+        features: Tensor = stage(x)
+        return features
 
 
 def _pool(kind: str, kernel: int = 2, ceil_mode: bool = False) -> nn.Module:
-    module = nn.MaxPool2d if kind == "max" else nn.AvgPool2d
-    return module(kernel, stride=2, ceil_mode=ceil_mode)
+    if kind == "max":
+        return nn.MaxPool2d(kernel, stride=2, ceil_mode=ceil_mode)
+    return nn.AvgPool2d(kernel, stride=2, ceil_mode=ceil_mode)
 
 
 def _vgg_chain(name: str, pooling: str) -> OrderedDict[str, nn.Module]:
@@ -119,8 +121,8 @@ def _vgg_chain(name: str, pooling: str) -> OrderedDict[str, nn.Module]:
     for b, (count, width) in enumerate(zip(VGG_BLOCKS[name], _WIDTHS[name], strict=True), 1):
         for _ in range(count):
             k += 1
-            conv = nn.utils.skip_init(nn.Conv2d, channels, width, 3, padding=1)
-            chain[f"conv_{k}"], chain[f"relu_{k}"] = conv, nn.ReLU()
+            chain[f"conv_{k}"] = nn.Conv2d(channels, width, 3, padding=1, device="meta")
+            chain[f"relu_{k}"] = nn.ReLU()
             channels = width
         chain[f"pool_{b}"] = _pool(pooling)
     return chain
@@ -140,7 +142,7 @@ def _squeezenet_chain(pooling: str) -> OrderedDict[str, nn.Module]:
 
 
 def build(name: str, pooling: str = "max") -> Backbone:
-    """A backbone with weights yet to be filled in.
+    """A backbone whose weights are yet to be filled in (those of a VGG have no memory yet).
 
     Raises:
         InputError: an unknown name.
@@ -182,8 +184,10 @@ def load_backbone(
         label = weights if weights in ("shipped", "imagenet") else str(path)
         with path.open("rb") as file:
             backbone.weights = WeightsRecord(label, hashlib.file_digest(file, "sha256").hexdigest())
-    backbone = backbone.to(device=device, memory_format=torch.channels_last)
-    return backbone.requires_grad_(False)
+    for parameter in backbone.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return backbone.to(device).requires_grad_(False)
 
 
 def weights_path(name: str, weights: str) -> Path:
@@ -244,7 +248,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            state = load_file(path)
+            state: object = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise many kinds for one cause
@@ -257,12 +261,12 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _torchvision_keys(backbone: Backbone) -> dict[str, nn.Parameter]:
-    """{features-only key: parameter}; stage i of the chain is torchvision's ``features.i``."""
+def _torchvision_keys(backbone: Backbone) -> dict[str, str]:
+    """{features-only key: the chain's own}; stage i of the chain is torchvision's ``features.i``."""
     return {
-        f"{i}.{key}": parameter
-        for i, stage in enumerate(backbone.chain.values())
-        for key, parameter in stage.named_parameters()
+        f"{i}.{key}": f"{name}.{key}"
+        for i, (name, stage) in enumerate(backbone.chain.items())
+        for key, _ in stage.named_parameters()
     }
 
 
@@ -275,7 +279,9 @@ def _fill(backbone: Backbone, state: Mapping[str, Tensor], path: Path) -> None:
             if key.startswith("features.")
         }
     own = _torchvision_keys(backbone)
-    for key, parameter in own.items():
+    expected = dict(backbone.chain.named_parameters())
+    for key, name in own.items():
+        parameter = expected[name]
         if key not in state:
             raise InputError(f"{path} does not fit {backbone.name}: it has no features.{key}")
         if state[key].shape != parameter.shape:
@@ -285,19 +291,21 @@ def _fill(backbone: Backbone, state: Mapping[str, Tensor], path: Path) -> None:
             )
         if not torch.isfinite(state[key].float()).all():
             raise InputError(f"{path}: features.{key} holds NaN or infinite values")
-        parameter.data = state[key].to(torch.float32).clone()
     extra = sorted(set(state) - set(own))
     if extra:
         raise InputError(
             f"{path} does not fit {backbone.name}: it also has features.{extra[0]}"
             + (f" and {len(extra) - 1} more" if len(extra) > 1 else "")
         )
+    values = {name: state[key].to(torch.float32) for key, name in own.items()}
+    backbone.chain.load_state_dict(values, assign=True)
 
 
 @torch.no_grad()
 def _randomise(backbone: Backbone, seed: int) -> None:
     """He-normal filters from a seeded generator, then mean activations scaled to 1."""
     generator = torch.Generator().manual_seed(seed)
+    backbone.chain.to_empty(device="cpu")
     for parameter in backbone.parameters():
         if parameter.ndim == 4:
             fan_in = parameter[0].numel()

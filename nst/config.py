@@ -90,6 +90,9 @@ class WandbMode(StrEnum):
     online = "online"
 
 
+_GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+
 def _doc(text: str, default: Any = dataclasses.MISSING, **kw: Any) -> Any:
     return field(default=default, metadata={"doc": text}, **kw)
 
@@ -101,7 +104,9 @@ class BackboneConfig:
     pooling: Pooling = _doc("max or avg", Pooling.avg)
     seed: int = _doc("of random weights; the run's own seed leaves the network alone", 0)
     default_content_layer: Any = _doc("what layers=default uses", "relu4_2")
-    default_style_layers: Any = _doc("what layers=default uses", "relu1_1")
+    default_style_layers: Any = _doc(
+        "what layers=default uses", default_factory=lambda: list(_GATYS_STYLE_LAYERS)
+    )
 
 
 @dataclass
@@ -109,8 +114,8 @@ class LossConfig:
     content: ContentLoss = _doc("convention of the content loss", ContentLoss.relative)
     style: StyleLoss = _doc("convention of the style loss", StyleLoss.relative)
     content_weight: float = _doc("α", 1.0)
-    style_weight: float = _doc("β", 1.0)
-    tv_weight: float = _doc("weight of total variation, on pixels in [0, 1]", 0.0)
+    style_weight: float = _doc("β", 300.0)
+    tv_weight: float = _doc("weight of total variation, on pixels in [0, 1]", 1.0)
     content_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
     style_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
     tv_beta: float = _doc("exponent of total variation: Σ (a² + b²)^(β/2)", 2.0)
@@ -122,7 +127,9 @@ class InitConfig:
     kind: InitKind = _doc("what the start image is", InitKind.auto)
     scale: float = _doc("spread of the noise, in units of [0, 1]", 0.05)
     mean: float = _doc("grey that noise is spread around", 0.5)
-    distribution: Distribution = _doc("normal (spread = std) or uniform (± spread)", "normal")
+    distribution: Distribution = _doc(
+        "normal (spread = std) or uniform (± spread)", Distribution.normal
+    )
     sigma: float = _doc("blur of smooth_noise, in pixels", 2.0)
     image: str | None = _doc("path or sample, for init=image", None)
 
@@ -132,7 +139,7 @@ class OptimizerConfig:
     name: OptimizerName = _doc("which optimiser", OptimizerName.lbfgs)
     steps: int = _doc("updates of the image; one evaluation each", 200)
     lr: float = _doc("step length (lbfgs), learning rate on pixels in [0, 1] (adam, sgd)", 1.0)
-    clamp: bool = _doc("bring the image back into [0, 1] after every step", False)
+    clamp: bool = _doc("bring the image back into [0, 1] after every step", True)
     history_size: int | None = _doc("lbfgs: pairs kept; memory is twice as many images", None)
     guard: float | None = _doc("lbfgs: back to the best image above this many times its loss", None)
     momentum: float | None = _doc("sgd", None)
@@ -159,12 +166,14 @@ class PassConfig:
 @dataclass
 class Config:
     task: Task = _doc("transfer, content (reconstruction) or texture (synthesis)", Task.transfer)
-    content: str = _doc("content image: a path or a sample", "chelsea")
-    style: str = _doc("style image: a path or a sample", "swirl")
-    size: int = _doc("longest side of every image, in pixels", 384)
+    content: str = _doc("content image: a path or a sample", "astronaut")
+    style: str = _doc("style image: a path or a sample", "mosaic")
+    size: int = _doc("longest side of every image, in pixels", 512)
     style_size: int | None = _doc("the same for the style image; null: size", None)
     content_layer: Any = _doc("a layer's name or a list", "relu4_2")
-    style_layers: Any = _doc("a layer's name or a list", "relu1_1")
+    style_layers: Any = _doc(
+        "a layer's name or a list", default_factory=lambda: list(_GATYS_STYLE_LAYERS)
+    )
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     init: InitConfig = field(default_factory=InitConfig)
@@ -198,8 +207,9 @@ def register() -> None:
     from nst.cli import help_groups, help_keys, slug
 
     ConfigStore.instance().store(name="schema", node=Config)
-    for name, resolver in {"slug": slug, "groups": help_groups, "keys": help_keys}.items():
-        OmegaConf.register_new_resolver(f"nst.{name}", resolver, replace=True)
+    OmegaConf.register_new_resolver("nst.slug", slug, replace=True)
+    OmegaConf.register_new_resolver("nst.groups", help_groups, replace=True)
+    OmegaConf.register_new_resolver("nst.keys", help_keys, replace=True)
 
 
 def from_omegaconf(composed: Any) -> Config:
@@ -269,7 +279,10 @@ def check(cfg: Config) -> None:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", cfg.device):
         raise InputError(f"device={cfg.device}: expected auto, cpu, cuda, cuda:N or mps")
     weights = cfg.backbone.weights
-    if weights not in ("shipped", "imagenet", "random") and not Path(weights).expanduser().is_file():
+    if (
+        weights not in ("shipped", "imagenet", "random")
+        and not Path(weights).expanduser().is_file()
+    ):
         hint = did_you_mean(weights, ("shipped", "imagenet", "random"))
         raise InputError(
             f"backbone.weights={weights}: no such file{hint} "
@@ -303,8 +316,10 @@ def _check_numbers(cfg: Config) -> None:
 
 
 def _check_images(cfg: Config) -> None:
-    used = {"content": cfg.content} if cfg.task is not Task.texture else {}
-    if cfg.task is not Task.content:
+    used: dict[str, str] = {}
+    if cfg.task is not Task.texture or cfg.init.kind is InitKind.content:
+        used["content"] = cfg.content
+    if cfg.task is not Task.content or cfg.init.kind is InitKind.style:
         used["style"] = cfg.style
     if cfg.init.kind is InitKind.image:
         _require(cfg.init.image is not None, "init.image", None, "a path or a sample's name")

@@ -84,7 +84,7 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
-    """Blur (N, C, H, W) with a Gaussian of standard deviation ``sigma`` pixels, reflecting edges."""
+    """Blur (N, C, H, W) with a Gaussian of ``sigma`` pixels, reflecting at the edges."""
     from torchvision.transforms.functional import gaussian_blur as blur
 
     if sigma <= 0:

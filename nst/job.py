@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nst import metrics, records
-from nst.config import Config, LoggerName, Task, config_hash, to_dict
+from nst.config import Config, LoggerName, Task, WandbMode, config_hash, to_dict
 from nst.images import quantise, to_pil, to_uint8
 from nst.objective import group_terms
 from nst.sheets import sheet
@@ -79,7 +79,7 @@ def _sink(cfg: Config, context: Context) -> AbstractContextManager[Sink]:
         return nullcontext(NoSink())
     return wandb_sink(
         context.folder,
-        mode=cfg.logger.mode.name,
+        mode="online" if cfg.logger.mode is WandbMode.online else "offline",
         project=cfg.logger.project,
         entity=cfg.logger.entity,
         group=cfg.logger.group or context.group,

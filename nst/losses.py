@@ -141,9 +141,7 @@ def content_loss(features: Tensor, target: Tensor, convention: str = "mean") -> 
     return CONTENT_FACTORS[convention](target) * squared_distance(features, target)
 
 
-def style_loss(
-    gram: Tensor, target: Tensor, size: LayerSize, convention: str = "mean"
-) -> Tensor:
+def style_loss(gram: Tensor, target: Tensor, size: LayerSize, convention: str = "mean") -> Tensor:
     """Gram-matrix style loss of one layer.
 
     Args:

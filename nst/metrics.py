@@ -21,7 +21,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float | None:
     """
     if min(a.shape[:2]) < 11:
         return None
-    value = structural_similarity(
+    value = structural_similarity(  # type: ignore[no-untyped-call]
         a, b,
         channel_axis=2, data_range=255, gaussian_weights=True, sigma=1.5,
         use_sample_covariance=False,

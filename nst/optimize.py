@@ -100,7 +100,8 @@ class CurvaturePairs:
 
     def _products(self, history: Tensor, vector: Tensor) -> Tensor:
         """Every kept row of a history (N, m, D) times a vector (N, D): (N, used)."""
-        return (history[:, : self.used] @ vector[..., None])[..., 0].to(self._sy.dtype)
+        products = history[:, : self.used] @ vector[..., None]  # (N, used, 1)
+        return products[..., 0].to(self._sy.dtype)
 
     def append(self, s: Tensor, y: Tensor) -> None:
         """Add each image's latest displacement and change of gradient, (N, D) each."""
@@ -138,7 +139,8 @@ class CurvaturePairs:
         along_s = (beta.transpose(1, 2).to(gradient.dtype) * keep) @ self._s[:, :m]
         along_y = ((gamma * alpha).transpose(1, 2).to(gradient.dtype) * keep) @ self._y[:, :m]
         scaled = self._gamma[:, None].to(gradient.dtype) * gradient
-        return -(scaled + (along_s - along_y)[:, 0])
+        product: Tensor = scaled + (along_s - along_y)[:, 0]
+        return -product
 
 
 def lbfgs(

@@ -34,7 +34,9 @@ def paint(name: str, seed: int = 0, side: int = SIDE) -> Image.Image:
 
 def _rgb(hex_colours: str) -> Array:
     """``"1b2a6b f2c230"`` → (n, 3) in [0, 255]."""
-    return np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in hex_colours.split()], float)
+    return np.array(
+        [[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in hex_colours.split()], float
+    )
 
 
 def _smooth_noise(rng: np.random.Generator, side: int, scale: float) -> Array:
@@ -45,7 +47,7 @@ def _smooth_noise(rng: np.random.Generator, side: int, scale: float) -> Array:
         (side, side), Image.Resampling.BICUBIC
     )
     values = np.asarray(enlarged, dtype=float)
-    return (values - values.mean()) / values.std()
+    return np.asarray((values - values.mean()) / values.std())
 
 
 def _mix(palette: Array, t: Array) -> Array:
@@ -126,10 +128,11 @@ def _mosaic(rng: np.random.Generator, side: int) -> Image.Image:
     pixels = np.stack([y.ravel(), x.ravel()], 1).astype(float)
     for _ in range(2):  # Lloyd's relaxation makes the pieces even
         owner = cKDTree(points).query(pixels[::7])[1]
+        owner = np.asarray(owner)
         total = np.bincount(owner, minlength=count).clip(1)[:, None]
         sums = [np.bincount(owner, pixels[::7, axis], minlength=count) for axis in (0, 1)]
         points = np.stack(sums, 1) / total
-    distance, owner = cKDTree(points).query(pixels, k=2)
+    distance, owner = map(np.asarray, cKDTree(points).query(pixels, k=2))
     wobble = 0.06 * _smooth_noise(rng, side, side * 0.5)
     radius = np.hypot(points[:, 1] - side * 0.42, points[:, 0] - side * 0.55) / side
     ring = radius + wobble[points[:, 0].astype(int), points[:, 1].astype(int)]
@@ -169,7 +172,7 @@ def _ink(rng: np.random.Generator, side: int) -> Image.Image:
 
 def _dabs(rng: np.random.Generator, side: int) -> Image.Image:
     """Pointillist autumn: dabs of pure colour over a warm ground, their complements between."""
-    y, x = np.mgrid[:side, :side] / side
+    y = np.linspace(0, 1, side)[:, None]
     warm = np.clip(0.5 + 0.26 * _smooth_noise(rng, side, side * 0.28) + 0.35 * (y - 0.5), 0, 1)
     ground = _mix(_rgb("16325c 1f6f8b 5c9e4a e9c03a ee7b22 c22a1e 4a1030"), warm)
     canvas = Image.fromarray((ground * 0.8).clip(0, 255).astype(np.uint8))

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -172,10 +173,8 @@ class PeakMemory:
 
 
 def _reset_process_peak() -> None:
-    try:  # Linux: sets VmHWM, the peak of the resident set, back to the current size
+    with contextlib.suppress(OSError):  # Linux: VmHWM, the peak, back to the current size
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
 
 
 def _process_peak() -> float | None:

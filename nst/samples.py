@@ -67,5 +67,7 @@ def _photo(name: str) -> Image.Image:
 def calibration_images(size: int = 128) -> Tensor:
     """A few samples as one batch (N, 3, size, size), to normalise random networks on."""
     pictures = (*PHOTOS, *PAINTINGS)
-    squares = [open_source(name).resize((size, size), Image.Resampling.LANCZOS) for name in pictures]
+    squares = [
+        open_source(name).resize((size, size), Image.Resampling.LANCZOS) for name in pictures
+    ]
     return torch.cat([to_tensor(square) for square in squares])

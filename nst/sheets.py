@@ -9,9 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 _BACKGROUND, _INK = "white", "#222222"
 
 
-def sheet(
-    pictures: Sequence[tuple[str, Image.Image]], height: int | None = None
-) -> Image.Image:
+def sheet(pictures: Sequence[tuple[str, Image.Image]], height: int | None = None) -> Image.Image:
     """Pictures in a row, all of one height, each with its label above.
 
     Args:

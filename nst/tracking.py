@@ -9,7 +9,9 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+Mode = Literal["offline", "online"]
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +87,7 @@ class WandbSink:
 def wandb_sink(
     folder: Path,
     *,
-    mode: str,
+    mode: Mode,
     project: str,
     name: str,
     job_type: str,
@@ -126,7 +128,7 @@ def wandb_sink(
             log.warning("W&B could not finish its run: %s", error)
 
 
-def _start(mode: str, options: dict[str, Any]) -> Any:
+def _start(mode: Mode, options: dict[str, Any]) -> Any:
     """A started W&B run, or None with a warning."""
     try:
         import wandb
@@ -140,7 +142,8 @@ def _start(mode: str, options: dict[str, Any]) -> Any:
         x_save_requirements=False,
         disable_git=True,
     )
-    for attempt in dict.fromkeys((mode, "offline")):
+    attempts: tuple[Mode, ...] = ("online", "offline") if mode == "online" else ("offline",)
+    for attempt in attempts:
         try:
             return wandb.init(mode=attempt, reinit="finish_previous", settings=settings, **options)
         except Exception as error:

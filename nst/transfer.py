@@ -123,12 +123,9 @@ class Transfer:
         style = None
         if wants_style:
             style = load_image(cfg.style, cfg.style_size or size).to(self.device)
-        if content is not None:
-            output = content.shape[2:]
-        else:
-            output = load_image(cfg.style, size).shape[2:]
         objective = Objective(self.backbone, loss_spec(cfg), content, style)
-        return Stage(objective, content, style, (output[0], output[1]))
+        pattern = load_image(cfg.style, size) if content is None else content
+        return Stage(objective, content, style, (pattern.shape[2], pattern.shape[3]))
 
     def _start(self) -> Tensor:
         """The start image (1, 3, H, W)."""

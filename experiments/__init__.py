@@ -1,0 +1,1 @@
+"""Studies, each a module, and their figures."""
