@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from omegaconf import DictConfig
 from nst import cli, config
 from nst.errors import InputError
 
-config.register()
+cli.register()
 log = logging.getLogger("nst")
 
 
@@ -29,13 +28,9 @@ def main(composed: DictConfig) -> None:
         cfg = config.from_omegaconf(composed)
         from nst import job  # imports torch, which --help and typos do not need
 
-        context = job.Context(
-            folder=Path(hydra_cfg.runtime.output_dir),
-            name=cli.slug(hydra_cfg.job.override_dirname),
-            group=str(hydra_cfg.sweep.dir) if sweep else None,
-            overrides=list(hydra_cfg.overrides.task),
-        )
-        job.run_job(cfg, context)
+        folder, name = Path(hydra_cfg.runtime.output_dir), cli.slug(hydra_cfg.job.override_dirname)
+        group = str(hydra_cfg.sweep.dir) if sweep else None
+        job.run_job(cfg, job.Context(folder, name, group, list(hydra_cfg.overrides.task)))
     except InputError as error:
         if not sweep:
             sys.exit(f"error: {error}")
@@ -47,9 +42,5 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("WANDB_SILENT", "true")
-    try:
-        cli.explain_unknown_keys(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    cli.explain_unknown_keys(sys.argv[1:])
     main()

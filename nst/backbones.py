@@ -262,7 +262,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
 
 
 def _torchvision_keys(backbone: Backbone) -> dict[str, str]:
-    """{features-only key: the chain's own}; stage i of the chain is torchvision's ``features.i``."""
+    """{features-only key: the chain's own}; stage i of a chain is ``features.i``."""
     return {
         f"{i}.{key}": f"{name}.{key}"
         for i, (name, stage) in enumerate(backbone.chain.items())

@@ -10,12 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra import compose
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
+from omegaconf import OmegaConf
 
 from nst import config
 from nst.errors import InputError, did_you_mean
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
+
+
+def register() -> None:
+    """Tell Hydra about the schema, and OmegaConf about the resolvers that ``conf/`` uses."""
+    ConfigStore.instance().store(name="schema", node=config.Config)
+    OmegaConf.register_new_resolver("nst.slug", slug, replace=True)
+    OmegaConf.register_new_resolver("nst.groups", help_groups, replace=True)
+    OmegaConf.register_new_resolver("nst.keys", help_keys, replace=True)
 
 
 def slug(overrides: str, limit: int = 60) -> str:
@@ -64,28 +78,32 @@ def _default_choices() -> dict[str, str]:
 
 
 def explain_unknown_keys(arguments: Sequence[str]) -> None:
-    """Name the known keys when an override has an unknown one; Hydra alone does not.
+    """Exit with the known keys when an override has an unknown one; Hydra alone names none.
 
     Args:
         arguments: the command line without the program's name
-
-    Raises:
-        InputError: a key that neither the config nor Hydra has.
     """
+    for argument in arguments:
+        complaint = unknown_key(argument)
+        if complaint:
+            sys.exit(f"error: {complaint}")
+
+
+def unknown_key(argument: str) -> str | None:
+    """What to say of an override whose key neither the config nor Hydra has; None where it does."""
+    name, equals, _ = argument.partition("=")
+    name = name.split("@")[0]
+    if not equals or not re.fullmatch(r"[A-Za-z_][\w.]*", name) or name.startswith("hydra"):
+        return None  # a flag, +new, ~gone, or Hydra's own
     keys = set(config.documented_keys())
     parents = {key.rpartition(".")[0] for key in keys} - {""}
-    for argument in arguments:
-        name, equals, _ = argument.partition("=")
-        name = name.split("@")[0]
-        if not equals or not re.fullmatch(r"[A-Za-z_][\w.]*", name) or name.startswith("hydra"):
-            continue
-        if name in keys or name in parents or name in config.GROUPS or name.startswith("passes"):
-            continue
-        parent = name.rpartition(".")[0]
-        near = sorted(key for key in keys if parent in parents and key.startswith(parent + "."))
-        listed = near or sorted({key for key in keys if "." not in key} | set(config.GROUPS))
-        hint = did_you_mean(name, (*keys, *config.GROUPS))
-        raise InputError(f"unknown key {name!r}{hint} (known: {', '.join(listed)})")
+    if name in keys | parents | set(config.GROUPS) or name.startswith("passes"):
+        return None
+    parent = name.rpartition(".")[0]
+    near = sorted(key for key in keys if parent and key.startswith(parent + "."))
+    listed = near or sorted({key for key in keys if "." not in key} | set(config.GROUPS))
+    hint = did_you_mean(name, (*keys, *config.GROUPS))
+    return f"unknown key {name!r}{hint} (known: {', '.join(listed)})"
 
 
 class CheckSweep(Callback):
@@ -93,33 +111,28 @@ class CheckSweep(Callback):
 
     def on_multirun_start(self, config: Any, **kwargs: Any) -> None:
         """Compose and check each job; stop with one line that names the first one that is wrong."""
-        from hydra import compose
-        from hydra.errors import HydraException
-
-        name = config.hydra.job.config_name
-        for overrides in _jobs(config):
+        if not config.hydra.sweeper._target_.endswith("BasicSweeper"):
+            return  # Optuna and others choose their jobs as they go
+        params = dict(config.hydra.sweeper.params or {})
+        overrides = [f"{k}={v}" for k, v in params.items()] + list(config.hydra.overrides.task)
+        for job in expand_sweep(overrides):
             try:
-                _check_job(compose(name, overrides))
+                _check(compose(config.hydra.job.config_name, job))
             except InputError as error:
-                sys.exit(f"error in job {','.join(overrides)}: {error}")
+                sys.exit(f"error in job {','.join(job)}: {error}")
             except HydraException:
                 return  # Hydra composes them all again and reports in its own words
 
 
-def _check_job(composed: Any) -> None:
+def _check(composed: Any) -> None:
     config.from_omegaconf(composed)
 
 
-def _jobs(composed: Any) -> list[list[str]]:
-    """The jobs' overrides where Hydra's own sweeper makes them; none for other sweepers."""
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.override_parser.overrides_parser import OverridesParser
+def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:
+    """The jobs of a sweep, each a list of overrides, as Hydra's own sweeper makes them.
 
-    if not composed.hydra.sweeper._target_.endswith("BasicSweeper"):
-        return []
-    params = composed.hydra.sweeper.params or {}
-    arguments = [f"{k}={v}" for k, v in params.items()]
-    arguments += list(composed.hydra.overrides.task)
-    overrides = OverridesParser.create().parse_overrides(arguments)
-    batches = BasicSweeper.split_arguments(overrides, max_batch_size=None)
-    return [list(job) for batch in batches for job in batch]
+    >>> expand_sweep(["seed=0,1", "size=64"])
+    [['seed=0', 'size=64'], ['seed=1', 'size=64']]
+    """
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [list(job) for job in BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]]

@@ -115,7 +115,7 @@ class LossConfig:
     style: StyleLoss = _doc("convention of the style loss", StyleLoss.relative)
     content_weight: float = _doc("α", 1.0)
     style_weight: float = _doc("β", 300.0)
-    tv_weight: float = _doc("weight of total variation, on pixels in [0, 1]", 1.0)
+    tv_weight: float = _doc("weight of total variation, on pixels in [0, 1]", 0.1)
     content_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
     style_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
     tv_beta: float = _doc("exponent of total variation: Σ (a² + b²)^(β/2)", 2.0)
@@ -197,19 +197,6 @@ GROUPS: dict[str, str] = {
     "preset": "published recipes, whole",
 }
 """Config groups, each a folder of ``conf/``, and what they choose."""
-
-
-def register() -> None:
-    """Tell Hydra about the schema, and OmegaConf about the resolvers that ``conf/`` uses."""
-    from hydra.core.config_store import ConfigStore
-    from omegaconf import OmegaConf
-
-    from nst.cli import help_groups, help_keys, slug
-
-    ConfigStore.instance().store(name="schema", node=Config)
-    OmegaConf.register_new_resolver("nst.slug", slug, replace=True)
-    OmegaConf.register_new_resolver("nst.groups", help_groups, replace=True)
-    OmegaConf.register_new_resolver("nst.keys", help_keys, replace=True)
 
 
 def from_omegaconf(composed: Any) -> Config:

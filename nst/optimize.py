@@ -18,6 +18,9 @@ ValueAndGradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 """(N, 3, H, W) → terms (N, K) and gradients (N, 3, H, W)."""
 
 
+_GROWTH = 4.0
+
+
 @dataclass(frozen=True)
 class Step:
     """One evaluation.
@@ -51,7 +54,7 @@ class Guard:
         """The state to go on from: (images, terms, gradient, tripped (N,) of bool)."""
         total = terms.sum(1)
         finite = torch.isfinite(total) & torch.isfinite(gradient.flatten(1).sum(1))
-        tripped = ~finite | (total > self.factor * self.best)
+        tripped = ~finite | (total > self.factor * self.best.abs())
         images = torch.where(_per_image(tripped), self.images, images)
         gradient = torch.where(_per_image(tripped), self.gradient, gradient)
         terms = torch.where(tripped[:, None], self.terms, terms)
@@ -156,7 +159,8 @@ def lbfgs(
     """Batched L-BFGS with a fixed step, as ``torch.optim.LBFGS`` without a line search.
 
     One step is one evaluation. The first step of an image, and the one after its guard tripped,
-    is a scaled gradient step of length min(1, 1/|g|₁)·lr.
+    is a gradient step of length min(1, 1/|g|₁)·lr, four times as long each time that no pair of
+    positive curvature comes of it. (torch goes on with steps of length lr there.)
 
     Args:
         evaluate: the objective
@@ -172,6 +176,7 @@ def lbfgs(
     terms, gradient = evaluate(images)
     watch = Guard(images, terms, gradient, guard)
     pairs = CurvaturePairs(images, history_size)
+    stretch = torch.ones_like(watch.best)
     yield Step(0, images, terms, watch.restarts)
     for index in range(1, steps + 1):
         flat = gradient.reshape(gradient.shape[0], -1)
@@ -180,14 +185,15 @@ def lbfgs(
         pairs.clear(uphill)
         direction = torch.where(uphill[:, None], -flat, direction)
         first = (1.0 / flat.abs().sum(1).clamp_min(1e-30)).clamp_max(1.0)
-        length = lr * torch.where(pairs.has_pairs(), torch.ones_like(first), first)
+        length = lr * torch.where(pairs.has_pairs(), torch.ones_like(first), stretch * first)
         moved = images + (length[:, None] * direction).view_as(images)
         moved = moved.clamp(0, 1) if clamp else moved
-        new_terms, new_gradient = evaluate(moved)
-        moved, new_terms, new_gradient, tripped = watch.check(moved, new_terms, new_gradient)
-        pairs.append((moved - images).flatten(1), new_gradient.flatten(1) - gradient.flatten(1))
+        moved, terms, new_gradient, tripped = watch.check(moved, *evaluate(moved))
+        pairs.append((moved - images).flatten(1), (new_gradient - gradient).flatten(1))
         pairs.clear(tripped)
-        images, terms, gradient = moved, new_terms, new_gradient
+        # downhill without a pair: the loss curves downwards here, where a longer step is safe
+        stretch = torch.where(pairs.has_pairs() | tripped, 1.0, _GROWTH * stretch)
+        images, gradient = moved, new_gradient
         yield Step(index, images, terms, watch.restarts)
 
 
@@ -201,21 +207,35 @@ def _first_order(
     decay_rate: float,
     decay_steps: int,
 ) -> Iterator[Step]:
-    """Drive an element-wise torch optimiser; it treats every pixel, so every image, alone."""
+    """Drive an element-wise torch optimiser; it treats every pixel, so every image, alone.
+
+    An image whose loss is not finite goes back to its best, forgets its moments, and takes steps
+    of half the length from there on.
+    """
     images = start.detach().clone()
     optimizer = make(images)
     base = optimizer.param_groups[0]["lr"]
-    restarts = torch.zeros(images.shape[0], dtype=torch.int64, device=images.device)
     terms, gradient = evaluate(images)
-    yield Step(0, images.clone(), terms, restarts)
+    watch = Guard(images, terms, gradient, factor=float("inf"))
+    share = torch.ones_like(watch.best)  # of the optimiser's step, per image
+    yield Step(0, images.clone(), terms, watch.restarts)
     for index in range(1, steps + 1):
         optimizer.param_groups[0]["lr"] = base * decay_rate ** ((index - 1) / decay_steps)
+        before = images.clone()
         images.grad = gradient
         optimizer.step()
+        shortened = before + _per_image(share) * (images - before)
+        images.copy_(torch.where(_per_image(share) < 1, shortened, images))
         if clamp:
             images.clamp_(0, 1)
-        terms, gradient = evaluate(images)
-        yield Step(index, images.clone(), terms, restarts)
+        evaluated = evaluate(images)
+        kept, terms, gradient, tripped = watch.check(images, *evaluated)
+        images.copy_(kept)
+        for moment in optimizer.state[images].values():
+            if isinstance(moment, Tensor) and moment.shape == images.shape:
+                moment.masked_fill_(_per_image(tripped), 0)
+        share = torch.where(tripped, share / 2, share)
+        yield Step(index, images.clone(), terms, watch.restarts)
 
 
 def adam(

@@ -33,6 +33,19 @@ def sheet(pictures: Sequence[tuple[str, Image.Image]], height: int | None = None
     return canvas
 
 
+def grid(rows: Sequence[Sequence[tuple[str, Image.Image]]], height: int) -> Image.Image:
+    """Rows of labelled pictures, one above the other, every picture ``height`` pixels high."""
+    strips = [sheet(row, height) for row in rows]
+    canvas = Image.new(
+        "RGB", (max(s.width for s in strips), sum(s.height for s in strips)), _BACKGROUND
+    )
+    y = 0
+    for strip in strips:
+        canvas.paste(strip, (0, y))
+        y += strip.height
+    return canvas
+
+
 def _to_height(image: Image.Image, height: int) -> Image.Image:
     if image.height == height:
         return image

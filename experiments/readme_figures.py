@@ -1,0 +1,109 @@
+"""The pictures of the README.
+
+Question: what do the defaults look like?
+Command: ``python -m experiments.readme_figures`` (about twenty minutes on two cores), with
+``--images FOLDER --squeezenet FILE`` also those of real paintings and of a network trained on
+ImageNet.
+Finding: see README.md and docs/images/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from PIL import Image
+
+from nst import cli, config
+from nst.job import Context, run_job
+from nst.samples import open_source
+from nst.sheets import grid
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "images"
+RUNS = Path("outputs") / "readme"
+Cell = tuple[str, Image.Image]
+
+
+def result(*overrides: str) -> Image.Image:
+    """The image of one run; a run that is complete is not done again."""
+    folder = RUNS / cli.slug(",".join(overrides))
+    if not (folder / "record.json").is_file():
+        with initialize_config_dir(str(cli.CONF), version_base="1.3"):
+            cfg = config.from_omegaconf(compose("config", ["logger=none", *overrides]))
+        run_job(cfg, Context(folder, overrides=overrides))
+    with Image.open(folder / "image.png") as image:
+        return image.convert("RGB")
+
+
+def transfers() -> list[list[Cell]]:
+    """Each photograph beside what two paintings make of it, with the default settings."""
+    rows = []
+    for content, styles in (
+        ("astronaut", ("mosaic", "ink")),
+        ("chelsea", ("swirl", "dabs")),
+        ("coffee", ("waves", "swirl")),
+    ):
+        row = [(content, open_source(content))]
+        row += [(style, result(f"content={content}", f"style={style}")) for style in styles]
+        rows.append(row)
+    return rows
+
+
+def reconstructions() -> list[list[Cell]]:
+    """A photograph rebuilt from one layer, ever deeper."""
+    layers = ("conv_1", "conv_4", "conv_8", "conv_10", "conv_13")
+    made = [
+        (layer, result("task=content", "content=chelsea", "size=256", f"content_layer={layer}"))
+        for layer in layers
+    ]
+    return [[("chelsea", open_source("chelsea")), *made[:2]], made[2:]]
+
+
+def textures() -> list[list[Cell]]:
+    """Paintings above, textures made from their Gram matrices alone below."""
+    names = ("mosaic", "swirl", "ink", "dabs")
+    return [
+        [(name, open_source(name)) for name in names],
+        [(f"{n}, texture", result("task=texture", f"style={n}", "size=256")) for n in names],
+    ]
+
+
+def paintings(images: Path, squeezenet: Path) -> list[list[Cell]]:
+    """Real paintings: the network that ships, and SqueezeNet trained on ImageNet."""
+    content = images / "tubingen.jpg"
+    rows = []
+    for name in ("starry_night", "the_scream", "shipwreck"):
+        style = images / f"{name}.jpg"
+        run = (f"content={content}", f"style={style}")
+        imagenet = ("backbone=squeezenet1_0", f"backbone.weights={squeezenet}")
+        rows.append(
+            [
+                (name.replace("_", " "), open_source(str(style))),
+                ("vgg19_mini (ships)", result(*run)),
+                ("squeezenet1_0 (ImageNet)", result(*run, *imagenet)),
+            ]
+        )
+    return rows
+
+
+def main() -> None:
+    """Run what is missing and write the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=Path, help="folder with tubingen.jpg and the paintings")
+    parser.add_argument("--squeezenet", type=Path, help="torchvision state dict of squeezenet1_0")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    cli.register()
+    figures = {"transfers": transfers, "reconstructions": reconstructions, "textures": textures}
+    made = {name: figure() for name, figure in figures.items()}
+    if arguments.images and arguments.squeezenet:
+        made["paintings"] = paintings(arguments.images, arguments.squeezenet)
+    DOCS.mkdir(parents=True, exist_ok=True)
+    for name, rows in made.items():
+        grid(rows, height=260).save(DOCS / f"{name}.jpg", quality=85, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

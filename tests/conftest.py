@@ -1,0 +1,58 @@
+"""Fixtures. No test needs a network, a GPU, an account or anything beside the checkout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from torch import Tensor
+
+from nst import cli, config
+from nst.backbones import Backbone, load_backbone
+from nst.config import Config
+
+cli.register()
+
+Compose = Callable[..., Config]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine's user has set up for W&B and Hydra must not decide a test."""
+    for name in ("WANDB_MODE", "WANDB_DIR", "WANDB_PROJECT", "WANDB_API_KEY", "HYDRA_FULL_ERROR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WANDB_SILENT", "true")
+
+
+@pytest.fixture
+def composed() -> Compose:
+    """Compose ``conf/`` with overrides, as the command line does; small and quiet by default."""
+
+    def build(*overrides: str) -> Config:
+        quick = ("size=32", "logger=none", "device=cpu")
+        with initialize_config_dir(str(cli.CONF), version_base="1.3"):
+            return config.from_omegaconf(compose("config", [*quick, *overrides]))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def mini() -> Backbone:
+    """The backbone that ships with the package."""
+    return load_backbone("vgg19_mini", "shipped", "avg")
+
+
+@pytest.fixture
+def picture() -> Tensor:
+    """A smooth colourful image (1, 3, 24, 32) in [0, 1]."""
+    y, x = torch.meshgrid(torch.linspace(0, 6, 24), torch.linspace(0, 6, 32), indexing="ij")
+    waves = torch.stack([torch.sin(x + y), torch.sin(2 * x - y), torch.cos(x * y / 3)])
+    return 0.5 + 0.4 * waves[None]
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    return tmp_path / "run"

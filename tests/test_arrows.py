@@ -1,0 +1,71 @@
+"""Arrows point one way, and what must answer at once loads neither torch nor W&B."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# module → the modules of nst it may import. Nothing else; and no cycle is possible in this order.
+ARROWS: dict[str, set[str]] = {
+    "errors": set(),
+    "names": set(),
+    "layers": {"errors"},
+    "losses": set(),
+    "optimize": set(),
+    "images": {"errors"},
+    "inits": {"images"},
+    "metrics": set(),
+    "sheets": set(),
+    "tracking": set(),
+    "records": set(),
+    "paintings": {"names"},
+    "samples": {"errors", "images", "names", "paintings"},
+    "backbones": {"errors", "layers", "samples"},
+    "objective": {"losses", "backbones"},
+    "config": {"errors", "layers", "names"},
+    "cli": {"errors", "config"},
+    "transfer": {
+        *("backbones", "config", "errors", "images", "inits", "objective", "optimize", "samples"),
+    },
+    "job": {
+        *("config", "images", "metrics", "objective", "records", "sheets", "tracking", "transfer"),
+    },
+}
+
+
+def imports(file: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "nst":
+                found |= {alias.name for alias in node.names}
+            elif node.module.startswith("nst."):
+                found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("nst.")}
+    return found
+
+
+@pytest.mark.parametrize("module", sorted(p.stem for p in (ROOT / "nst").glob("[a-z]*.py")))
+def test_arrows(module: str) -> None:
+    assert module in ARROWS, f"say in ARROWS what nst/{module}.py may import"
+    assert imports(ROOT / "nst" / f"{module}.py") <= ARROWS[module]
+
+
+def test_run_is_short() -> None:
+    assert len((ROOT / "run.py").read_text(encoding="utf-8").splitlines()) <= 50
+
+
+def test_help_and_typos_need_neither_torch_nor_wandb() -> None:
+    code = (
+        "import sys; from nst import cli, config; cli.register(); cli.help_groups(); "
+        "print([m for m in ('torch', 'wandb', 'pandas', 'skimage') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from nst import config
+from nst.images import to_tensor
+from nst.job import Context, run_job
+from nst.transfer import Progress, Transfer
+from tests.conftest import Compose
+
+KEYS = (
+    "status losses psnr ssim steps seconds seconds_per_step peak_memory_mb seed backbone "
+    "config_hash versions device commit"
+).split()
+
+
+def test_the_folder_of_a_run(composed: Compose, run_folder: Path) -> None:
+    cfg = composed("size=40", "optimizer.steps=5", "snapshot_every=2", "seed=0")
+    returned = run_job(cfg, Context(run_folder, overrides=["seed=0"]))
+    record = json.loads((run_folder / "record.json").read_text())
+    assert record == returned
+    assert set(KEYS) <= set(record)
+    assert record["status"] == "completed"
+    assert (record["steps"], record["seed"], record["device"]) == (5, 0, "cpu")
+    assert set(record["losses"]) == {"total", "content", "style", "tv"}
+    assert set(record["backbone"]) == {"name", "weights", "sha256"}
+    assert record["backbone"]["weights"] == "shipped"
+    assert record["config_hash"] == config.config_hash(cfg)
+    assert record["overrides"] == ["seed=0"]
+    assert record["seconds_per_step"] == pytest.approx(record["seconds"] / 6, rel=0.01, abs=1e-5)
+    assert yaml.safe_load((run_folder / "config.yaml").read_text()) == record["config"]
+    names = sorted(p.name for p in (run_folder / "snapshots").iterdir())
+    assert names == [f"step_{n:06d}.png" for n in (0, 2, 4)]
+    with Image.open(run_folder / "sheet.png") as sheet, Image.open(run_folder / "image.png") as im:
+        assert max(im.size) == 40
+        assert sheet.width > 3 * im.width
+
+
+def test_the_trace_has_every_term_of_every_step(composed: Compose, run_folder: Path) -> None:
+    run_job(
+        composed("optimizer.steps=4", "content_layer=conv_4", "style_layers=[relu1_1,conv_2]"),
+        Context(run_folder),
+    )
+    trace = pd.read_csv(run_folder / "trace.csv")
+    assert trace["step"].tolist() == [0, 1, 2, 3, 4]
+    terms = ["content/conv_4", "style/relu_1", "style/conv_2"]
+    assert list(trace.columns) == ["step", "seconds", "total", "content", "style", "tv", *terms]
+    assert np.allclose(trace[["content", "style", "tv"]].sum(axis=1), trace["total"], rtol=1e-5)
+    assert np.allclose(trace[terms[1:]].sum(axis=1), trace["style"], rtol=1e-5)
+
+
+def test_final_losses_are_those_of_the_saved_image(composed: Compose, run_folder: Path) -> None:
+    cfg = composed("optimizer.steps=6", "optimizer.clamp=false", "init=noise", "init.scale=0.6")
+    record = run_job(cfg, Context(run_folder))
+    with Image.open(run_folder / "image.png") as image:
+        saved = to_tensor(image)
+    with torch.no_grad():
+        terms = Transfer(cfg).stage.objective(saved)[0]
+    assert record["losses"]["total"] == pytest.approx(float(terms.sum()), rel=1e-4)
+    trace = pd.read_csv(run_folder / "trace.csv")
+    assert not math.isclose(trace["total"].iloc[-1], record["losses"]["total"], rel_tol=1e-3)
+
+
+def test_textures_have_no_psnr(composed: Compose, run_folder: Path) -> None:
+    record = run_job(composed("task=texture", "optimizer.steps=1"), Context(run_folder))
+    assert record["psnr"] is None
+    assert record["ssim"] is None
+    assert set(record["images"]) == {"style"}
+    assert record["losses"]["content"] == 0
+
+
+def test_an_unchanged_content_image_is_perfect(composed: Compose, run_folder: Path) -> None:
+    overrides = ("task=content", "init=content", "optimizer.steps=0")
+    record = run_job(composed(*overrides), Context(run_folder))
+    assert record["psnr"] == 100.0
+    assert record["ssim"] == pytest.approx(1.0)
+
+
+def test_early_layers_give_the_image_back(composed: Compose, run_folder: Path) -> None:
+    overrides = ("task=content", "content_layer=conv_2", "size=64", "optimizer.steps=60")
+    assert run_job(composed(*overrides), Context(run_folder))["psnr"] > 25
+
+
+def test_an_interruption_keeps_the_picture_and_the_trace(
+    composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Transfer.run
+
+    def interrupted(self: Transfer) -> Iterator[Progress]:
+        for progress in whole(self):
+            yield progress
+            if progress.step == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Transfer, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(composed("optimizer.steps=9"), Context(run_folder))
+    assert (run_folder / "image.png").is_file()
+    assert pd.read_csv(run_folder / "trace.csv")["step"].tolist() == [0, 1, 2, 3]
+    assert not (run_folder / "record.json").exists()

@@ -1,0 +1,193 @@
+"""The batched L-BFGS against torch's own, and what a batch must never do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from nst import optimize
+from nst.backbones import Backbone
+from nst.objective import LossSpec, Objective
+
+
+class Bowls:
+    """N anisotropic quartic bowls, each with its own shape and centre: (N, 1, 1, D) → terms."""
+
+    def __init__(self, seeds: list[int], d: int = 24):
+        matrices, centres = [], []
+        for seed in seeds:
+            generator = torch.Generator().manual_seed(seed)
+            a = torch.randn(d, d, generator=generator, dtype=torch.float64)
+            matrices.append(a @ a.T / d + 0.05 * torch.eye(d, dtype=torch.float64))
+            centres.append(torch.rand(d, generator=generator, dtype=torch.float64))
+        self.matrices, self.centres = torch.stack(matrices), torch.stack(centres)
+        self.calls = 0
+
+    def terms(self, images: Tensor) -> Tensor:
+        x = images.flatten(1) - self.centres
+        square = 0.5 * torch.einsum("nd,nde,ne->n", x, self.matrices, x)
+        return torch.stack((square, 0.1 * images.flatten(1).pow(4).sum(1)), 1)
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        self.calls += 1
+        images = images.detach().requires_grad_()
+        terms = self.terms(images)
+        (gradient,) = torch.autograd.grad(terms.sum(), images)
+        return terms.detach(), gradient
+
+
+def start(n: int, d: int = 24) -> Tensor:
+    return torch.zeros(n, 1, 1, d, dtype=torch.float64)
+
+
+def losses(steps: list[optimize.Step]) -> Tensor:
+    return torch.stack([step.terms.sum(1) for step in steps])  # (steps + 1, N)
+
+
+def torch_lbfgs(problem: Bowls, steps: int, history: int, lr: float) -> list[float]:
+    x = start(1).requires_grad_()
+    seen: list[float] = []
+    reference = torch.optim.LBFGS(
+        [x], lr=lr, max_iter=steps + 1, max_eval=steps + 1, history_size=history,
+        tolerance_grad=0, tolerance_change=0,
+    )  # fmt: skip
+
+    def closure() -> Tensor:
+        reference.zero_grad()
+        total = problem.terms(x).sum()
+        torch.autograd.backward(total)
+        seen.append(total.item())
+        return total
+
+    reference.step(closure)  # type: ignore[no-untyped-call]
+    return seen
+
+
+@pytest.mark.parametrize("history", [1, 3, 10, 100])
+@pytest.mark.parametrize("lr", [1.0, 0.5])
+def test_one_image_takes_the_steps_of_torchs_lbfgs(history: int, lr: float) -> None:
+    steps = 40
+    run = optimize.lbfgs(Bowls([7]), start(1), steps=steps, history_size=history, lr=lr, guard=1e9)
+    ours = losses(list(run))[:, 0].tolist()
+    theirs = torch_lbfgs(Bowls([7]), steps, history, lr)
+    assert len(ours) == len(theirs) == steps + 1
+    assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "adam", "sgd"])
+def test_four_images_are_four_runs_of_one(name: str) -> None:
+    def run(seeds: list[int]) -> Tensor:
+        optimiser = getattr(optimize, name)
+        options = {"lr": 0.05} if name != "lbfgs" else {"history_size": 5}
+        steps = list(optimiser(Bowls(seeds), start(len(seeds)), steps=25, **options))
+        return torch.stack([step.images for step in steps], 1)  # (N, steps + 1, …)
+
+    together = run([1, 2, 3, 4])
+    alone = torch.cat([run([seed]) for seed in (1, 2, 3, 4)])
+    torch.testing.assert_close(together, alone, rtol=1e-9, atol=1e-11)
+
+
+def test_a_real_batch_never_mixes(mini: Backbone, picture: Tensor) -> None:
+    """Through the network, in float32: four seeds at once give the four pictures of four runs."""
+    spec = LossSpec({"conv_4": 1.0}, {"relu_1": 0.5, "relu_5": 0.5}, style_weight=10.0)
+    objective = Objective(mini, spec, picture, picture.flip(3))
+    generator = torch.Generator().manual_seed(0)
+    starts = 0.5 + 0.05 * torch.randn(4, 3, 24, 32, generator=generator)
+
+    def run(images: Tensor) -> Tensor:
+        *_, last = optimize.lbfgs(objective.value_and_gradient, images, steps=8)
+        return last.images
+
+    together = run(starts)
+    alone = torch.cat([run(starts[i : i + 1]) for i in range(4)])
+    torch.testing.assert_close(together, alone, rtol=0, atol=2e-3)
+
+
+def test_one_step_is_one_evaluation() -> None:
+    for name in ("lbfgs", "adam", "sgd"):
+        problem = Bowls([3])
+        steps = list(getattr(optimize, name)(problem, start(1), steps=7, lr=0.1))
+        assert [step.index for step in steps] == list(range(8))
+        assert problem.calls == 8
+
+
+def test_steps_hold_the_images_that_were_evaluated() -> None:
+    for name in ("lbfgs", "adam", "sgd"):
+        problem = Bowls([5, 6])
+        for step in list(getattr(optimize, name)(problem, start(2), steps=6, lr=0.1)):
+            torch.testing.assert_close(problem(step.images)[0], step.terms)
+
+
+class Cliff:
+    """A bowl with a hole: beyond 0.5 the loss is not a number, for the images marked so."""
+
+    def __init__(self, cursed: list[bool], value: float):
+        self.cursed, self.value = torch.tensor(cursed), value
+        self.problem = Bowls([11] * len(cursed))
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        terms, gradient = self.problem(images)
+        beyond = (images.flatten(1).abs().max(1).values > 0.5) & self.cursed
+        terms = torch.where(beyond[:, None], self.value, terms)
+        gradient = torch.where(beyond.view(-1, 1, 1, 1), self.value, gradient)
+        return terms, gradient
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e12])
+def test_guard_returns_to_the_best_image(value: float) -> None:
+    steps = list(optimize.lbfgs(Cliff([True, False], value), start(2), steps=40, guard=10.0))
+    curves = losses(steps)
+    assert torch.isfinite(curves).all()
+    assert all(torch.isfinite(step.images).all() for step in steps)
+    assert (curves <= 10 * curves.cummin(0).values).all()
+    cursed, free = steps[-1].restarts.tolist()
+    assert cursed > 0
+    assert free == 0
+    assert curves[-1, 0] < 0.5 * curves[0, 0]  # it still gets down
+
+
+def test_a_neighbours_trouble_changes_nothing() -> None:
+    trouble = list(optimize.lbfgs(Cliff([True, False], float("nan")), start(2), steps=30))
+    alone = list(optimize.lbfgs(Bowls([11]), start(1), steps=30))
+    torch.testing.assert_close(trouble[-1].images[1:], alone[-1].images, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_first_order_optimisers_survive_what_is_not_finite(name: str) -> None:
+    run = getattr(optimize, name)
+    steps = list(run(Cliff([True, False], float("nan")), start(2), steps=60, lr=0.05))
+    assert torch.isfinite(losses(steps)).all()
+    assert steps[-1].restarts.tolist()[1] == 0
+    assert steps[-1].restarts.tolist()[0] > 0
+    assert losses(steps)[-1, 0] < 0.5 * losses(steps)[0, 0]
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "adam", "sgd"])
+def test_clamping_keeps_every_step_in_range(name: str) -> None:
+    problem = Bowls([8])
+    problem.centres += 2  # the minimum lies outside
+    steps = list(getattr(optimize, name)(problem, start(1), steps=30, lr=0.5, clamp=True))
+    for step in steps:
+        assert step.images.min() >= 0
+        assert step.images.max() <= 1
+    assert losses(steps)[-1, 0] < losses(steps)[0, 0]
+
+
+def test_at_the_minimum_nothing_moves() -> None:
+    def flat(images: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.zeros(images.shape[0], 1), torch.zeros_like(images)
+
+    steps = list(optimize.lbfgs(flat, torch.full((1, 3, 4, 4), 0.5), steps=5))
+    assert torch.equal(steps[-1].images, steps[0].images)
+
+
+def test_decay_shrinks_the_step() -> None:
+    def slope(images: Tensor) -> tuple[Tensor, Tensor]:
+        return images.flatten(1).sum(1, keepdim=True), torch.ones_like(images)
+
+    run = optimize.sgd(
+        slope, torch.zeros(1, 1, 1, 1), steps=3, lr=1.0, decay_rate=0.5, decay_steps=1
+    )
+    positions = [step.images.item() for step in run]
+    assert positions == pytest.approx([0.0, -1.0, -1.5, -1.75])
