@@ -41,7 +41,7 @@ def transfers() -> list[list[Cell]]:
     """Each photograph beside what two paintings make of it, with the default settings."""
     rows = []
     for content, styles in (
-        ("astronaut", ("mosaic", "ink")),
+        ("astronaut", ("mosaic", "ink", "waves")),
         ("chelsea", ("swirl", "dabs")),
         ("coffee", ("waves", "swirl")),
     ):
