@@ -36,11 +36,15 @@ def main(composed: DictConfig) -> None:
             sys.exit(f"error: {error}")
         log.error("%s", error)
         raise CompactHydraException(str(error)) from error
+    except KeyboardInterrupt:
+        sys.exit(f"interrupted; what there is stays in {hydra_cfg.runtime.output_dir}")
     except Exception:
-        log.exception("this job failed")  # Hydra keeps a sweep's tracebacks to itself
+        if sweep:
+            log.exception("this job failed")  # Hydra keeps a sweep's tracebacks to itself
         raise
 
 
 if __name__ == "__main__":
     cli.explain_unknown_keys(sys.argv[1:])
+    sys.argv[1:] = cli.quote_paths(sys.argv[1:])
     main()

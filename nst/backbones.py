@@ -98,7 +98,7 @@ class Backbone(nn.Module):
         return found
 
     def _run_stage(self, name: str, stage: nn.Module, x: Tensor, images: Tensor) -> Tensor:
-        if name.startswith("pool") and min(x.shape[2:]) < 2:
+        if min(x.shape[2:]) < _smallest_side(stage):
             h, w = images.shape[2:]
             raise InputError(
                 f"an image of {w}×{h} pixels is too small for layer {name} of {self.name} "
@@ -106,6 +106,13 @@ class Backbone(nn.Module):
             )
         features: Tensor = stage(x)
         return features
+
+
+def _smallest_side(stage: nn.Module) -> int:
+    """Shortest side of an input that a stage can take."""
+    if isinstance(stage, nn.Conv2d):
+        return stage.kernel_size[0] - 2 * int(stage.padding[0])
+    return 2 if isinstance(stage, nn.MaxPool2d | nn.AvgPool2d) else 1
 
 
 def _pool(kind: str, kernel: int = 2, ceil_mode: bool = False) -> nn.Module:
@@ -229,9 +236,9 @@ def _imagenet_file(name: str) -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / filename
     if path.is_file():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     prefix = Path(filename).stem.rpartition("-")[2]  # torchvision names files NAME-SHA256[:8].pth
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=True)
     except (urllib.error.URLError, OSError, RuntimeError) as error:
         raise InputError(

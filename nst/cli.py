@@ -21,6 +21,7 @@ from omegaconf import OmegaConf
 from nst import config
 from nst.errors import InputError, did_you_mean
 
+_PATHS = ("content", "style", "init.image", "backbone.weights")
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
@@ -32,7 +33,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("nst.keys", help_keys, replace=True)
 
 
-def slug(overrides: str, limit: int = 60) -> str:
+def slug(overrides: str, limit: int = 100) -> str:
     """Overrides as a short, safe folder name; shortened ones end in a hash of the whole.
 
     >>> slug("content_layer=conv_1,seed=0")
@@ -75,6 +76,29 @@ def _first_comment(file: Path) -> str:
 def _default_choices() -> dict[str, str]:
     entries = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["defaults"]
     return {k: v for entry in entries if isinstance(entry, dict) for k, v in entry.items()}
+
+
+def quote_paths(arguments: Sequence[str]) -> list[str]:
+    """Quote paths that Hydra's grammar would trip over: spaces, brackets, accents, a leading ~.
+
+    Only outside a sweep, where a comma separates values.
+
+    >>> quote_paths(["content=photo (1).jpg", "size=64"])
+    ["content='photo (1).jpg'", 'size=64']
+    """
+    if {"-m", "--multirun"} & set(arguments):
+        return list(arguments)
+    return [_quote(argument) for argument in arguments]
+
+
+def _quote(argument: str) -> str:
+    key, equals, value = argument.partition("=")
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    plain = quoted or re.fullmatch(r"[A-Za-z0-9_./\\:-]*", value)
+    if not equals or key not in _PATHS or plain:
+        return argument
+    escaped = value.replace("'", "\\'")
+    return f"{key}='{escaped}'"
 
 
 def explain_unknown_keys(arguments: Sequence[str]) -> None:

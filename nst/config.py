@@ -19,7 +19,7 @@ from typing import Any
 
 from nst import layers as layer_names
 from nst.errors import InputError, did_you_mean
-from nst.names import PAINTINGS, PHOTOS, is_path
+from nst.names import check_source
 
 
 class Task(StrEnum):
@@ -159,7 +159,7 @@ class LoggerConfig:
 
 @dataclass
 class PassConfig:
-    size: int = _doc("longest side in pixels")
+    scale: float = _doc("longest side relative to size")
     steps: int = _doc("updates")
 
 
@@ -179,7 +179,7 @@ class Config:
     init: InitConfig = field(default_factory=InitConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     passes: list[PassConfig] = _doc(
-        "further passes from the enlarged result: [{size: 768, steps: 100}]", default_factory=list
+        "further passes from the enlarged result: [{scale: 1.5, steps: 100}]", default_factory=list
     )
     seed: int = _doc("of the start image's noise", 0)
     device: str = _doc("auto, cpu, cuda, cuda:1, mps", "auto")
@@ -206,8 +206,12 @@ def from_omegaconf(composed: Any) -> Config:
         InputError: a value that cannot work; see :func:`check`.
     """
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
-    container = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    try:
+        container = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise InputError(str(error).splitlines()[0]) from error
     cfg = _build(Config, container)
     check(cfg)
     return typing.cast(Config, cfg)
@@ -217,6 +221,9 @@ def _build(kind: type, values: Any) -> Any:
     """Nested dictionaries → nested dataclasses, strings → enum members."""
     if isinstance(values, Mapping) and dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
+        for key in values:
+            if key not in hints:
+                raise InputError(f"unknown key {key!r}{did_you_mean(str(key), hints)}")
         return kind(**{str(k): _build(hints[str(k)], v) for k, v in values.items()})
     if typing.get_origin(kind) is list and isinstance(values, list):
         (item,) = typing.get_args(kind)
@@ -240,9 +247,10 @@ def to_dict(cfg: Config) -> dict[str, Any]:
 
 
 def config_hash(cfg: Config) -> str:
-    """16 hexadecimal digits that change with whatever decides the picture.
+    """16 hexadecimal digits that change with every setting that decides the picture.
 
-    The logger and the snapshots do not count.
+    The logger and the snapshots do not count, and pictures and weights count by name, not by what
+    their files hold; ``record.json`` has the files' sha256.
     """
     values = to_dict(cfg)
     for key in ("logger", "snapshot_every"):
@@ -259,12 +267,15 @@ def check(cfg: Config) -> None:
     Raises:
         InputError: names the key, its value, and what would be right.
     """
+    _check_choices(cfg)
     _check_numbers(cfg)
     _check_images(cfg)
     _check_layers(cfg)
     _check_optimizer(cfg.optimizer)
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", cfg.device):
         raise InputError(f"device={cfg.device}: expected auto, cpu, cuda, cuda:N or mps")
+    for tag in cfg.logger.tags:
+        _require(1 <= len(tag) <= 64, "logger.tags", repr(tag), "tags of 1 to 64 characters")
     weights = cfg.backbone.weights
     if (
         weights not in ("shipped", "imagenet", "random")
@@ -284,11 +295,11 @@ def _require(ok: bool, key: str, value: Any, expected: str) -> None:
 
 def _check_numbers(cfg: Config) -> None:
     sizes = {"size": cfg.size, "style_size": cfg.style_size}
-    sizes |= {f"passes[{i}].size": p.size for i, p in enumerate(cfg.passes)}
     for key, size in sizes.items():
         _require(size is None or 16 <= size <= 16384, key, size, "a longest side of 16 to 16384 px")
     for i, p in enumerate(cfg.passes):
         _require(p.steps >= 0, f"passes[{i}].steps", p.steps, "0 or more")
+        _require(0.1 <= p.scale <= 16, f"passes[{i}].scale", p.scale, "0.1 to 16 times size")
     _require(cfg.snapshot_every >= 0, "snapshot_every", cfg.snapshot_every, "0 (never) or more")
     for name in ("seed", "backbone.seed"):
         value = cfg.seed if name == "seed" else cfg.backbone.seed
@@ -302,7 +313,8 @@ def _check_numbers(cfg: Config) -> None:
     _require(0 < cfg.init.sigma <= 100, "init.sigma", cfg.init.sigma, "0 to 100 pixels")
 
 
-def _check_images(cfg: Config) -> None:
+def used_images(cfg: Config) -> dict[str, str]:
+    """{key: path or sample} of the pictures that the run needs."""
     used: dict[str, str] = {}
     if cfg.task is not Task.texture or cfg.init.kind is InitKind.content:
         used["content"] = cfg.content
@@ -311,17 +323,28 @@ def _check_images(cfg: Config) -> None:
     if cfg.init.kind is InitKind.image:
         _require(cfg.init.image is not None, "init.image", None, "a path or a sample's name")
         used["init.image"] = str(cfg.init.image)
-    samples = (*PHOTOS, *PAINTINGS)
-    for key, source in used.items():
-        if source in samples or Path(source).expanduser().is_file():
-            continue
-        if is_path(source):
-            raise InputError(f"{key}={source}: no such file")
-        hint = did_you_mean(source, samples)
-        raise InputError(
-            f"{key}={source}: neither an image file nor a sample{hint} "
-            f"(samples: {', '.join(samples)})"
-        )
+    return used
+
+
+def _check_images(cfg: Config) -> None:
+    for key, source in used_images(cfg).items():
+        try:
+            check_source(source)
+        except InputError as error:
+            raise InputError(f"{key}={error}") from None
+
+
+def _check_choices(node: Any, prefix: str = "") -> None:
+    """Strings where a Python caller may put them become enum members."""
+    hints = typing.get_type_hints(type(node))
+    for item in fields(node):
+        hint, value = hints[item.name], getattr(node, item.name)
+        if dataclasses.is_dataclass(value):
+            _check_choices(value, f"{prefix}{item.name}.")
+        elif isinstance(hint, type) and issubclass(hint, Enum) and not isinstance(value, hint):
+            choices = hint.__members__
+            _require(value in choices, prefix + item.name, value, f"one of {', '.join(choices)}")
+            setattr(node, item.name, choices[value])
 
 
 def _check_layers(cfg: Config) -> None:
@@ -381,7 +404,8 @@ def _check_optimizer(opt: OptimizerConfig) -> None:
     for key, owners in _ONLY_FOR.items():
         if getattr(opt, key) is not None and opt.name.name not in owners:
             raise InputError(
-                f"optimizer.{key} is for {' and '.join(owners)}, not for {opt.name.name}"
+                f"optimizer.{key} is for {' and '.join(owners)}, not for {opt.name.name}; "
+                f"leave it out, or add optimizer.{key}=null where a preset sets it"
             )
     bounds = {
         "history_size": (1, 1000),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from nst.errors import InputError
@@ -26,16 +26,17 @@ def open_image(path: str | Path) -> Image.Image:
         with Image.open(path) as image:
             image.load()
             return to_rgb(ImageOps.exif_transpose(image))
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} is not an image that can be read: {error}") from error
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any Pillow image as 8-bit RGB; transparent parts become white."""
-    if image.mode.startswith("I"):  # 16 and 32 bits, grey
+    if image.mode[0] in "IF":  # grey of 16 or 32 bits, or floats
         values = np.asarray(image, dtype=np.float64)
-        full = 65535.0 if values.max() > 255 else 255.0
-        image = Image.fromarray((values / full * 255).clip(0, 255).round().astype(np.uint8))
+        small = {"I": 255.0, "F": 1.0}.get(image.mode, 65535.0)
+        top = small if values.max() <= small else {"F": 255.0}.get(image.mode, 65535.0)
+        image = Image.fromarray((values / top * 255).clip(0, 255).round().astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

@@ -17,14 +17,20 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nst import metrics, records
-from nst.config import Config, LoggerName, Task, WandbMode, config_hash, to_dict
+from nst.config import Config, LoggerName, WandbMode, config_hash, to_dict, used_images
 from nst.images import quantise, to_pil, to_uint8
+from nst.names import SAMPLES
 from nst.objective import group_terms
 from nst.sheets import sheet
 from nst.tracking import NoSink, Sink, wandb_sink
 from nst.transfer import Progress, Transfer
 
 log = logging.getLogger(__name__)
+
+_HOW_TO_START_RANDOM = (
+    "a transfer starts from its content image; init=noise, or init=content with init.scale, "
+    "starts from noise"
+)
 
 
 @dataclass(frozen=True)
@@ -59,19 +65,25 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
     begin = time.perf_counter()
     folder = records.RunFolder(context.folder)
     folder.save_config(to_dict(cfg))
+    facts = _facts(cfg, context)  # before the run: what was there when it began
     transfer = Transfer(cfg)
+    if not transfer.start_is_random and _mentions(context, "seed", "init.scale"):
+        log.warning("seed and init.scale decide nothing here: %s", _HOW_TO_START_RANDOM)
     memory = records.PeakMemory(str(transfer.device))
     setup = time.perf_counter() - begin
     with _sink(cfg, context) as sink:
         last = _optimise(transfer, folder, sink)
-        record = _record(transfer, last, context, memory)
-        record["seconds_setup"] = round(setup, 3)
+        record = {**_results(transfer, last, memory), "seconds_setup": round(setup, 3), **facts}
         picture = folder.save_image("sheet.png", _sheet(transfer, last.images))
         sink.log_image(last.step, "sheet", picture, context.name)
+        folder.save_record(record)  # before W&B finishes, which may hang or fail
         sink.summarise({k: record[k] for k in ("losses", "psnr", "ssim", "seconds_per_step")})
-    folder.save_record(record)
     _report(record, context.folder)
     return record
+
+
+def _mentions(context: Context, *keys: str) -> bool:
+    return any(override.partition("=")[0] in keys for override in context.overrides)
 
 
 def _sink(cfg: Config, context: Context) -> AbstractContextManager[Sink]:
@@ -121,16 +133,15 @@ def _snapshot(transfer: Transfer, now: Progress, folder: records.RunFolder, sink
         sink.log_image(now.step, "snapshot", file, f"step {now.step}")
 
 
-def _record(
-    transfer: Transfer, last: Progress, context: Context, memory: records.PeakMemory
-) -> dict[str, Any]:
+def _results(transfer: Transfer, last: Progress, memory: records.PeakMemory) -> dict[str, Any]:
+    """What came out: losses and similarity of the saved image, time and memory."""
     cfg, stage = transfer.cfg, transfer.stage
     names = stage.objective.names
     peak = memory.megabytes()  # of the optimisation alone
     with torch.no_grad():  # on the image as it is saved: 8 bits, within [0, 1]
         values = stage.objective(quantise(last.images))[0].tolist()
-    commit, dirty = records.git_commit()
     height, width = stage.output
+    evaluations = last.step + 1 + len(cfg.passes)
     return {
         "status": "completed",
         "task": cfg.task.name,
@@ -139,22 +150,29 @@ def _record(
         **_similarity(last.images, stage.content),
         "steps": last.step,
         "seconds": round(last.seconds, 4),
-        "seconds_per_step": round(last.seconds / (last.step + 1), 6),
+        "seconds_per_step": round(last.seconds / evaluations, 6),
         "peak_memory_mb": None if peak is None else round(peak, 1),
         "restarts": last.restarts,
-        "seed": cfg.seed,
         "width": width,
         "height": height,
         "backbone": {"name": transfer.backbone.name, **_weights(transfer)},
-        "images": _sources(cfg),
-        "config_hash": config_hash(cfg),
-        "versions": records.versions(),
         "device": str(transfer.device),
         "device_name": records.device_name(str(transfer.device)),
         "threads": torch.get_num_threads(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _facts(cfg: Config, context: Context) -> dict[str, Any]:
+    """What went in: the config, the code and the pictures."""
+    commit, dirty = records.git_commit()
+    return {
+        "seed": cfg.seed,
+        "images": _sources(cfg),
+        "config_hash": config_hash(cfg),
+        "versions": records.versions(),
         "commit": commit,
         "dirty": dirty,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "overrides": list(context.overrides),
         "config": to_dict(cfg),
     }
@@ -175,12 +193,11 @@ def _similarity(images: Tensor, content: Tensor | None) -> dict[str, float | Non
 
 def _sources(cfg: Config) -> dict[str, Any]:
     """The images used; of a file also the sha256 of its bytes."""
-    used = {"content": cfg.task is not Task.texture, "style": cfg.task is not Task.content}
     found: dict[str, Any] = {}
-    for key in (key for key, needed in used.items() if needed):
-        source = getattr(cfg, key)
+    for key, source in used_images(cfg).items():
         path = Path(source).expanduser()
-        digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+        is_file = source not in SAMPLES and path.is_file()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest() if is_file else None
         found[key] = {"source": source, "sha256": digest}
     return found
 

@@ -20,7 +20,6 @@ SqueezeNet keeps its own names: ``conv_1``, ``relu_1``, ``pool_1``, ``fire2`` �
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from nst.errors import InputError, did_you_mean
@@ -119,14 +118,3 @@ def summary(backbone: str) -> str:
         f"pool_1 … pool_{len(blocks)}, by block conv1_1 … conv{last} and relu1_1 … relu{last}, "
         f"and Keras's block1_conv1 … block{last.replace('_', '_conv')} (after ReLU)"
     )
-
-
-def depth(name: str, backbone: str) -> int:
-    """Position of a canonical layer in the network; ``input`` is 0."""
-    return 0 if name == "input" else stages(backbone).index(name) + 1
-
-
-def numeric_suffix(name: str) -> int:
-    """The k of ``conv_k``; 0 for ``input``. For sorting and for axes of figures."""
-    match = re.search(r"(\d+)$", name)
-    return int(match.group(1)) if match else 0

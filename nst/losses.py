@@ -164,13 +164,15 @@ def total_variation(images: Tensor, beta: float = 2.0, reduction: str = "sum") -
     have no difference, as in both.
 
     Args:
-        images: (N, C, H, W), H and W at least 2
+        images: (N, C, H, W); 0 for an H or W of 1
         beta: at least 1
         reduction: ``sum``, or ``mean`` over the differences, so that size does not matter
 
     Returns:
         (N,), at least 0.
     """
+    if min(images.shape[2:]) < 2:
+        return images.new_zeros(images.shape[0])
     here = images[..., :-1, :-1]
     a, b = images[..., 1:, :-1] - here, images[..., :-1, 1:] - here
     squares = a.square() + b.square()
@@ -178,8 +180,3 @@ def total_variation(images: Tensor, beta: float = 2.0, reduction: str = "sum") -
         squares = squares.clamp_min(_TINY).pow(beta / 2)  # clamped: no infinite slope at 0
     per_image = squares.flatten(1)
     return per_image.sum(1) if reduction == "sum" else per_image.mean(1)
-
-
-def range_penalty(images: Tensor) -> Tensor:
-    """Mean squared distance of the pixels (N, C, H, W) from [0, 1]; (N,)."""
-    return (images - images.clamp(0, 1)).square().flatten(1).mean(1)

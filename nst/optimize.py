@@ -76,8 +76,9 @@ class CurvaturePairs:
 
     The direction uses the compact form of Byrd, Nocedal & Schnabel (1994, "Representations of
     quasi-Newton matrices", eq. 3.1 with γI): the same matrix as the two-loop recursion, in two
-    passes over the history instead of four and with no loop over the pairs. A pair that has no
-    positive curvature is kept as zeros, which leaves the matrix as it was.
+    passes over the history instead of four and with no loop over the pairs. A pair without
+    positive curvature counts for nothing, though it takes the oldest pair's place, so that all
+    images share one ring.
     """
 
     def __init__(self, images: Tensor, size: int):
@@ -160,7 +161,8 @@ def lbfgs(
 
     One step is one evaluation. The first step of an image, and the one after its guard tripped,
     is a gradient step of length min(1, 1/|g|₁)·lr, four times as long each time that no pair of
-    positive curvature comes of it. (torch goes on with steps of length lr there.)
+    positive curvature comes of it. (torch goes on with steps of length lr there.) A trip of the
+    guard also halves the steps, which grow back by 2. The last step is the best image seen.
 
     Args:
         evaluate: the objective
@@ -176,7 +178,7 @@ def lbfgs(
     terms, gradient = evaluate(images)
     watch = Guard(images, terms, gradient, guard)
     pairs = CurvaturePairs(images, history_size)
-    stretch = torch.ones_like(watch.best)
+    stretch, share = torch.ones_like(watch.best), torch.ones_like(watch.best)
     yield Step(0, images, terms, watch.restarts)
     for index in range(1, steps + 1):
         flat = gradient.reshape(gradient.shape[0], -1)
@@ -185,7 +187,7 @@ def lbfgs(
         pairs.clear(uphill)
         direction = torch.where(uphill[:, None], -flat, direction)
         first = (1.0 / flat.abs().sum(1).clamp_min(1e-30)).clamp_max(1.0)
-        length = lr * torch.where(pairs.has_pairs(), torch.ones_like(first), stretch * first)
+        length = lr * share * torch.where(pairs.has_pairs(), 1.0, stretch * first)
         moved = images + (length[:, None] * direction).view_as(images)
         moved = moved.clamp(0, 1) if clamp else moved
         moved, terms, new_gradient, tripped = watch.check(moved, *evaluate(moved))
@@ -193,7 +195,11 @@ def lbfgs(
         pairs.clear(tripped)
         # downhill without a pair: the loss curves downwards here, where a longer step is safe
         stretch = torch.where(pairs.has_pairs() | tripped, 1.0, _GROWTH * stretch)
+        stretch = stretch.clamp_max(flat.shape[1])  # a mean change of 1 per pixel
+        share = torch.where(tripped, share / 2, (share * 2).clamp_max(1.0))
         images, gradient = moved, new_gradient
+        if index == steps:
+            images, terms = watch.images, watch.terms
         yield Step(index, images, terms, watch.restarts)
 
 
@@ -209,7 +215,7 @@ def _first_order(
 ) -> Iterator[Step]:
     """Drive an element-wise torch optimiser; it treats every pixel, so every image, alone.
 
-    An image whose loss is not finite goes back to its best, forgets its moments, and takes steps
+    An image whose loss is not finite goes back to its best, forgets its momentum, and takes steps
     of half the length from there on.
     """
     images = start.detach().clone()
@@ -231,9 +237,9 @@ def _first_order(
         evaluated = evaluate(images)
         kept, terms, gradient, tripped = watch.check(images, *evaluated)
         images.copy_(kept)
-        for moment in optimizer.state[images].values():
-            if isinstance(moment, Tensor) and moment.shape == images.shape:
-                moment.masked_fill_(_per_image(tripped), 0)
+        for name in ("exp_avg", "momentum_buffer"):  # not exp_avg_sq, which sets Adam's scale
+            if isinstance(optimizer.state[images].get(name), Tensor):
+                optimizer.state[images][name].masked_fill_(_per_image(tripped), 0)
         share = torch.where(tripped, share / 2, share)
         yield Step(index, images.clone(), terms, watch.restarts)
 

@@ -18,6 +18,7 @@ import csv
 import json
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -33,12 +34,14 @@ TRACE_HEAD = ("step", "seconds", "total", "content", "style", "tv")
 
 
 class RunFolder:
-    """Writes one run. A record left by an earlier run in the same folder is removed first."""
+    """Writes one run. What an earlier run left in the same folder is removed first."""
 
     def __init__(self, path: Path):
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
-        (path / RECORD).unlink(missing_ok=True)
+        for name in (RECORD, "image.png", "sheet.png", "trace.csv", "config.yaml"):
+            (path / name).unlink(missing_ok=True)
+        shutil.rmtree(path / "snapshots", ignore_errors=True)
 
     def save_config(self, values: Mapping[str, Any]) -> None:
         """Write ``config.yaml``."""

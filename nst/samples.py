@@ -16,15 +16,13 @@ The paintings are drawn by :mod:`nst.paintings`.
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from nst.errors import InputError, did_you_mean
 from nst.images import fit, open_image, to_rgb, to_tensor
-from nst.names import PAINTINGS, PHOTOS, is_path
+from nst.names import PAINTINGS, PHOTOS, SAMPLES, check_source
 from nst.paintings import paint
 
 _PHOTO_LOADERS = {"hubble": "hubble_deep_field"}
@@ -49,10 +47,7 @@ def open_source(source: str) -> Image.Image:
         return _photo(source)
     if source in PAINTINGS:
         return paint(source)
-    if not is_path(source) and not Path(source).is_file():
-        names = ", ".join((*PHOTOS, *PAINTINGS))
-        hint = did_you_mean(source, (*PHOTOS, *PAINTINGS))
-        raise InputError(f"{source!r} is neither an image file nor a sample{hint}; known: {names}")
+    check_source(source)
     return open_image(source)
 
 
@@ -66,8 +61,5 @@ def _photo(name: str) -> Image.Image:
 @lru_cache(maxsize=1)
 def calibration_images(size: int = 128) -> Tensor:
     """A few samples as one batch (N, 3, size, size), to normalise random networks on."""
-    pictures = (*PHOTOS, *PAINTINGS)
-    squares = [
-        open_source(name).resize((size, size), Image.Resampling.LANCZOS) for name in pictures
-    ]
+    squares = [open_source(s).resize((size, size), Image.Resampling.LANCZOS) for s in SAMPLES]
     return torch.cat([to_tensor(square) for square in squares])

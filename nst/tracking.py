@@ -147,7 +147,7 @@ def _start(mode: Mode, options: dict[str, Any]) -> Any:
         try:
             return wandb.init(mode=attempt, reinit="finish_previous", settings=settings, **options)
         except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = " ".join(str(error).split()) or type(error).__name__
             rest = "logging offline; upload later with: wandb sync" if attempt == "online" else ""
             log.warning("W&B %s failed (%s) %s", attempt, reason, rest)
     return None

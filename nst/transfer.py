@@ -79,7 +79,7 @@ class Transfer:
             seed=backbone.seed,
             device=self.device,
         )
-        self.stage = self._stage(cfg.size)
+        self._first = self.stage = self._stage(cfg.size)
 
     @property
     def total_steps(self) -> int:
@@ -92,6 +92,7 @@ class Transfer:
         Raises:
             InputError: the start image's loss is not finite.
         """
+        self.stage = self._first
         images = self._start()
         done, seconds, restarts = 0, 0.0, 0
         for number, (size, steps) in enumerate(self._plan()):
@@ -113,7 +114,7 @@ class Transfer:
     def _plan(self) -> list[tuple[int, int]]:
         """(longest side, steps) of each pass."""
         first = (self.cfg.size, self.cfg.optimizer.steps)
-        return [first, *((p.size, p.steps) for p in self.cfg.passes)]
+        return [first, *((round(self.cfg.size * p.scale), p.steps) for p in self.cfg.passes)]
 
     def _stage(self, size: int) -> Stage:
         cfg = self.cfg
@@ -127,12 +128,26 @@ class Transfer:
         pattern = load_image(cfg.style, size) if content is None else content
         return Stage(objective, content, style, (pattern.shape[2], pattern.shape[3]))
 
+    def _start_kind(self) -> InitKind:
+        if self.cfg.init.kind is not InitKind.auto:
+            return self.cfg.init.kind
+        return InitKind.content if self.cfg.task is Task.transfer else InitKind.noise
+
+    def _start_scale(self) -> float:
+        """Spread of the start's noise; ``auto`` takes the content image as it is."""
+        init = self.cfg.init
+        plain = init.kind is InitKind.auto and self._start_kind() is InitKind.content
+        return 0.0 if plain else init.scale
+
+    @property
+    def start_is_random(self) -> bool:
+        """Whether the seed decides anything."""
+        return self._start_scale() > 0
+
     def _start(self) -> Tensor:
         """The start image (1, 3, H, W)."""
         init, size, seeds = self.cfg.init, self.stage.output, [self.cfg.seed]
-        kind, distribution = init.kind, init.distribution.name
-        if kind is InitKind.auto:
-            kind = InitKind.content if self.cfg.task is Task.transfer else InitKind.noise
+        kind, distribution = self._start_kind(), init.distribution.name
         if kind is InitKind.noise:
             start = inits.noise(
                 seeds, size, mean=init.mean, scale=init.scale, distribution=distribution
@@ -148,9 +163,10 @@ class Transfer:
                 InitKind.style: self.cfg.style,
                 InitKind.image: str(init.image),
             }[kind]
-            scale = 0.0 if init.kind is InitKind.auto else init.scale
             image = resize(load_image(source, max(size)), size)
-            start = inits.from_image(image, seeds, scale=scale, distribution=distribution)
+            start = inits.from_image(
+                image, seeds, scale=self._start_scale(), distribution=distribution
+            )
         return start.to(self.device)
 
     def _optimise(self, start: Tensor, steps: int) -> Iterator[Step]:
@@ -182,8 +198,8 @@ class Transfer:
             step = next(steps, None)
             if step is None:
                 return
-            if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)
+            if self.device.type != "cpu":
+                torch.accelerator.synchronize()
             yield step, time.perf_counter() - begin
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # module → the modules of nst it may import. Nothing else; and no cycle is possible in this order.
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
-    "names": set(),
+    "names": {"errors"},
     "layers": {"errors"},
     "losses": set(),
     "optimize": set(),
@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "tracking": set(),
     "records": set(),
     "paintings": {"names"},
-    "samples": {"errors", "images", "names", "paintings"},
+    "samples": {"images", "names", "paintings"},
     "backbones": {"errors", "layers", "samples"},
     "objective": {"losses", "backbones"},
     "config": {"errors", "layers", "names"},
@@ -34,7 +34,8 @@ ARROWS: dict[str, set[str]] = {
         *("backbones", "config", "errors", "images", "inits", "objective", "optimize", "samples"),
     },
     "job": {
-        *("config", "images", "metrics", "objective", "records", "sheets", "tracking", "transfer"),
+        *("config", "images", "metrics", "names", "objective", "records", "sheets", "tracking"),
+        "transfer",
     },
 }
 

@@ -207,6 +207,8 @@ def test_weights_that_do_not_exist() -> None:
 def test_an_image_too_small_for_the_layer(mini: Backbone) -> None:
     with pytest.raises(InputError, match="16×8 pixels is too small for layer pool_4"):
         mini(torch.rand(1, 3, 8, 16), ["conv_16"])
+    with pytest.raises(InputError, match="too small for layer conv_1"):
+        load_backbone("squeezenet1_0", "random")(torch.rand(1, 3, 5, 30), ["relu_1"])
 
 
 # --- torchvision's download, over loopback -------------------------------------------------------

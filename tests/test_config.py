@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import OmegaConf
 
-from nst import cli, config
+from nst import cli, config, layers, losses
 from nst.config import Config
 from nst.errors import InputError
 from tests.conftest import Compose
@@ -88,8 +88,12 @@ def test_typos_and_wrong_types_fail_while_composing(override: str, message: str)
         ("style_layers=[]", "no layer is named"),
         ("content_layer=4", "content_layer=4: expected a layer's name"),
         ("content_layer=null", "expected a layer's name"),
-        ("passes=[{size:4,steps:1}]", r"passes[0].size=4"),
-        ("passes=[{size:64,steps:-1}]", r"passes[0].steps=-1"),
+        ("passes=[{scale:0,steps:1}]", r"passes[0].scale=0"),
+        ("passes=[{scale:2}]", "Missing mandatory value"),
+        ("+foo=3", "unknown key 'foo'"),
+        ("+loss.stile_weight=3", "did you mean style_weight?"),
+        ("logger.tags=['']", "tags of 1 to 64"),
+        ("passes=[{scale:2,steps:-1}]", r"passes[0].steps=-1"),
     ],
 )
 def test_values_that_cannot_work_fail_with_one_line(
@@ -143,6 +147,11 @@ def test_the_hash_changes_with_what_decides_the_picture_alone(composed: Compose)
 def test_a_python_config_is_checked_too() -> None:
     with pytest.raises(InputError, match="size=8"):
         config.check(replace(Config(), size=8))
+    cfg = Config(task="texture")  # type: ignore[arg-type]
+    config.check(cfg)
+    assert cfg.task is config.Task.texture
+    with pytest.raises(InputError, match=r"task=style: expected one of transfer, content"):
+        config.check(Config(task="style"))  # type: ignore[arg-type]
 
 
 def test_every_key_is_documented() -> None:
@@ -184,12 +193,29 @@ def test_known_arguments_pass() -> None:
     cli.explain_unknown_keys(known.split())
 
 
+@pytest.mark.parametrize("name", ["photo (1).jpg", "é.png", "a=b,c.png", "~/x.png", "it's.png"])
+def test_paths_of_every_kind_reach_the_config(name: str) -> None:
+    with initialize_config_dir(str(cli.CONF), version_base="1.3"):
+        assert compose("config", cli.quote_paths([f"content={name}"])).content == name
+
+
+def test_what_is_quoted_or_swept_stays_as_it_is() -> None:
+    for arguments in (["content='a b.jpg'"], ["-m", "content=a b,c"], ["seed=0", "style=x/y.jpg"]):
+        assert cli.quote_paths(arguments) == arguments
+
+
+def test_the_choices_of_the_config_are_those_of_the_code() -> None:
+    assert set(config.ContentLoss.__members__) == set(losses.CONTENT_FACTORS)
+    assert set(config.StyleLoss.__members__) == set(losses.STYLE_FACTORS)
+    assert set(config.BackboneName.__members__) == set(layers.BACKBONES)
+
+
 def test_slugs_are_safe_short_and_different() -> None:
     assert cli.slug("") == "default"
     assert cli.slug("seed=0") == "seed=0"
     long = [cli.slug(f"content=/a/{'b' * 300}/{i}.jpg,seed=0") for i in range(3)]
     assert len(set(long)) == 3
     for text in (*long, cli.slug("content=../../x y"), cli.slug("style=ünï/c:ø*?.png")):
-        assert len(text) <= 60
+        assert len(text) <= 100
         assert not set(text) & set('/\\ :*?"<>|')
         assert Path(text).name == text

@@ -103,6 +103,11 @@ def test_keys_named_in_the_pages_exist() -> None:
             assert key in known or key.startswith("hydra"), f"{page.name}: {key}"
 
 
+def test_no_number_is_missing() -> None:
+    for page in PAGES:
+        assert not re.findall(r"@\w+@", page.read_text(encoding="utf-8")), page.name
+
+
 def test_pictures_are_small() -> None:
     for picture in (ROOT / "docs").rglob("*.[jp][pn]g"):
         assert picture.stat().st_size < 600_000, picture.name

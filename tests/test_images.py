@@ -48,12 +48,20 @@ def test_every_mode_becomes_rgb(tmp_path: Path) -> None:
         opened = images.open_image(save(tmp_path / f"{mode.replace(';', '')}.{suffix}", image))
         assert opened.mode == "RGB"
         assert opened.size == (4, 4)
+        if mode not in ("1", "I;16", "P"):
+            grey = mode in ("L", "LA")
+            assert opened.getpixel((0, 0)) == ((76, 76, 76) if grey else (255, 0, 0))
 
 
 def test_sixteen_bits_keep_their_tones(tmp_path: Path) -> None:
     grey = np.linspace(0, 65535, 16, dtype=np.uint16).reshape(4, 4)
     opened = images.open_image(save(tmp_path / "deep.png", Image.fromarray(grey)))
     assert np.asarray(opened)[..., 0].ravel().tolist() == [17 * i for i in range(16)]
+    dark = Image.fromarray(np.full((4, 4), 200, dtype=np.uint16))
+    assert images.open_image(save(tmp_path / "dark.png", dark)).getpixel((0, 0)) == (1, 1, 1)
+    floats = Image.fromarray(np.full((4, 4), 0.5, dtype=np.float32))
+    half = images.open_image(save(tmp_path / "float.tif", floats)).getpixel((0, 0))
+    assert half == (128, 128, 128)
 
 
 def test_transparency_is_white(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from nst import config
 from nst.images import to_tensor
 from nst.job import Context, run_job
+from nst.tracking import NoSink
 from nst.transfer import Progress, Transfer
 from tests.conftest import Compose
 
@@ -89,6 +91,40 @@ def test_an_unchanged_content_image_is_perfect(composed: Compose, run_folder: Pa
 def test_early_layers_give_the_image_back(composed: Compose, run_folder: Path) -> None:
     overrides = ("task=content", "content_layer=conv_2", "size=64", "optimizer.steps=60")
     assert run_job(composed(*overrides), Context(run_folder))["psnr"] > 25
+
+
+def test_a_seed_that_decides_nothing_is_said(
+    composed: Compose, run_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_job(composed("optimizer.steps=0", "seed=3"), Context(run_folder, overrides=["seed=3"]))
+    assert "seed and init.scale decide nothing" in caplog.text
+    caplog.clear()
+    cfg = composed("optimizer.steps=0", "seed=3", "init=noise")
+    run_job(cfg, Context(run_folder, overrides=["seed=3", "init=noise"]))
+    assert "decide nothing" not in caplog.text
+
+
+def test_a_hanging_logger_does_not_cost_the_record(
+    composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def hangs(*args: object, **kwargs: object) -> Iterator[NoSink]:
+        yield NoSink()
+        raise KeyboardInterrupt  # the user loses patience with an upload
+
+    monkeypatch.setattr("nst.job.wandb_sink", hangs)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(composed("optimizer.steps=1", "logger=wandb"), Context(run_folder))
+    assert (run_folder / "record.json").is_file()
+
+
+def test_the_pictures_that_were_used_are_recorded(composed: Compose, tmp_path: Path) -> None:
+    Image.new("RGB", (20, 20), "red").save(tmp_path / "red.png")
+    cfg = composed("init=image", f"init.image={tmp_path / 'red.png'}", "optimizer.steps=0")
+    images = run_job(cfg, Context(tmp_path / "run"))["images"]
+    assert set(images) == {"content", "style", "init.image"}
+    assert images["content"] == {"source": "astronaut", "sha256": None}
+    assert len(images["init.image"]["sha256"]) == 64
 
 
 def test_an_interruption_keeps_the_picture_and_the_trace(

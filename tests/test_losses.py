@@ -178,6 +178,10 @@ def test_total_variation_of_a_flat_image_has_no_slope() -> None:
         assert slope.abs().max() == 0
 
 
+def test_total_variation_of_a_line_is_nothing() -> None:
+    assert losses.total_variation(torch.rand(2, 3, 1, 9), reduction="mean").tolist() == [0, 0]
+
+
 def test_relative_style_does_not_depend_on_the_features_scale() -> None:
     f, p = random_features(15), random_features(16)
     size = LayerSize(3, 20, 20)

@@ -122,7 +122,7 @@ def test_numbers_of_the_recipes(preset: Preset) -> None:
     assert (tutorial.optimizer.steps, tutorial.optimizer.clamp) == (300, True)
     notebook = preset("gatys_notebook")
     assert notebook.optimizer.steps == 500
-    assert [(p.size, p.steps) for p in notebook.passes] == [(800, 200)]
+    assert [(p.scale * 512, p.steps) for p in notebook.passes] == [(800, 200)]
 
 
 def test_the_notebook_is_neural_style_with_other_weights(composed: Compose) -> None:

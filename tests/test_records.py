@@ -17,8 +17,9 @@ def test_a_record_means_complete(run_folder: Path) -> None:
     folder = RunFolder(run_folder)
     folder.save_record({"status": "completed"})
     assert json.loads((run_folder / "record.json").read_text()) == {"status": "completed"}
+    folder.save_image("snapshots/step_000003.png", Image.new("RGB", (2, 2)))
     RunFolder(run_folder)  # a new run in the same place is not complete yet
-    assert not (run_folder / "record.json").exists()
+    assert not list(run_folder.iterdir())
 
 
 def test_nothing_half_written_stays(run_folder: Path) -> None:

@@ -69,10 +69,13 @@ def test_where_a_run_starts(composed: Compose, tmp_path: Path) -> None:
 
 
 def test_a_second_pass_goes_on_from_the_enlarged_result(composed: Compose) -> None:
-    overrides = ("size=32", "optimizer.steps=4", "passes=[{size:48,steps:3}]")
+    overrides = ("size=32", "optimizer.steps=4", "passes=[{scale:1.5,steps:3}]")
     steps = run(composed, *overrides)
     assert [p.step for p in steps] == list(range(8))
     assert [max(p.images.shape[2:]) for p in steps] == [32] * 5 + [48] * 3
+    again = Transfer(composed(*overrides))
+    for _ in range(2):  # a run can be repeated
+        assert [max(p.images.shape[2:]) for p in again.run()][::7] == [32, 48]
     assert config_hash(composed(*overrides)) != config_hash(composed("optimizer.steps=4"))
 
 
