@@ -6,7 +6,9 @@ further, and an in-place ReLU never overwrites a convolution that was asked for.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import logging
 import math
 import os
 import urllib.error
@@ -18,11 +20,16 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from nst import dictionary
 from nst.errors import InputError
 from nst.layers import BACKBONES, VGG_BLOCKS, stages
+from nst.procedural import training_images
 from nst.samples import calibration_images
+
+log = logging.getLogger(__name__)
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -172,7 +179,8 @@ def load_backbone(
     Args:
         name: one of :data:`nst.layers.BACKBONES`
         weights: ``shipped`` (in the package), ``imagenet`` (torchvision's download), ``random``,
-            or the path of a torchvision state dict (whole or features only) or safetensors file
+            ``dictionary`` (training-free, see :mod:`nst.dictionary`; VGGs), or the path of a
+            torchvision state dict (whole or features only) or safetensors file
         pooling: ``max`` or ``avg``
         seed: of random weights
         device: where it lives
@@ -185,6 +193,9 @@ def load_backbone(
     if weights == "random":
         _randomise(backbone, seed)
         backbone.weights = WeightsRecord("random", _parameters_sha256(backbone))
+    elif weights == "dictionary":
+        _learn_dictionary(backbone, seed)
+        backbone.weights = WeightsRecord("dictionary", _parameters_sha256(backbone))
     else:
         path = weights_path(name, weights)
         _fill(backbone, _read_state(path), path)
@@ -253,8 +264,6 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     """Tensors of a state dict, never executing what a file holds."""
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             state: object = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
@@ -321,6 +330,34 @@ def _randomise(backbone: Backbone, seed: int) -> None:
         else:
             parameter.data = torch.zeros(parameter.shape)
     normalise_activations(backbone, calibration_images())
+
+
+def _learn_dictionary(backbone: Backbone, seed: int) -> None:
+    """Training-free filters (:mod:`nst.dictionary`), kept in torch's cache once made."""
+    if backbone.name not in VGG_BLOCKS:
+        raise InputError(
+            f"backbone.weights=dictionary is for {', '.join(VGG_BLOCKS)}, not for {backbone.name}"
+        )
+    name = f"nst-dictionary{dictionary.VERSION}-{backbone.name}-{_pooling(backbone)}-{seed}"
+    cache = Path(torch.hub.get_dir()) / "checkpoints" / f"{name}.safetensors"
+    if cache.is_file():
+        backbone.chain.load_state_dict(load_file(cache), assign=True)
+        return
+    log.info("learning a dictionary for %s; kept in %s", backbone.name, cache)
+    images = training_images(48, 128, seed, photos=0.75).float() / 255
+    backbone.chain.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(seed)
+    stages = list(backbone.chain.values())
+    dictionary.fill(stages, (images - backbone.mean) / backbone.std, generator)
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        partial = cache.with_suffix(f".{os.getpid()}.part")
+        save_file(backbone.chain.state_dict(), partial)
+        partial.replace(cache)
+
+
+def _pooling(backbone: Backbone) -> str:
+    return "max" if isinstance(backbone.chain["pool_1"], nn.MaxPool2d) else "avg"
 
 
 @torch.no_grad()

@@ -90,6 +90,8 @@ class WandbMode(StrEnum):
     online = "online"
 
 
+WEIGHTS = ("shipped", "imagenet", "random", "dictionary")
+
 _GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 
@@ -100,7 +102,9 @@ def _doc(text: str, default: Any = dataclasses.MISSING, **kw: Any) -> Any:
 @dataclass
 class BackboneConfig:
     name: BackboneName = _doc("which network", BackboneName.vgg19_mini)
-    weights: str = _doc("shipped, imagenet, random, or the path of a state dict", "shipped")
+    weights: str = _doc(
+        "shipped, imagenet, random, dictionary, or the path of a state dict", "shipped"
+    )
     pooling: Pooling = _doc("max or avg", Pooling.avg)
     seed: int = _doc("of random weights; the run's own seed leaves the network alone", 0)
     default_content_layer: Any = _doc("what layers=default uses", "relu4_2")
@@ -277,14 +281,11 @@ def check(cfg: Config) -> None:
     for tag in cfg.logger.tags:
         _require(1 <= len(tag) <= 64, "logger.tags", repr(tag), "tags of 1 to 64 characters")
     weights = cfg.backbone.weights
-    if (
-        weights not in ("shipped", "imagenet", "random")
-        and not Path(weights).expanduser().is_file()
-    ):
-        hint = did_you_mean(weights, ("shipped", "imagenet", "random"))
+    if weights not in WEIGHTS and not Path(weights).expanduser().is_file():
+        hint = did_you_mean(weights, WEIGHTS)
         raise InputError(
             f"backbone.weights={weights}: no such file{hint} "
-            "(expected shipped, imagenet, random or the path of a state dict)"
+            f"(expected {', '.join(WEIGHTS)} or the path of a state dict)"
         )
 
 

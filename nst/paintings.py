@@ -23,11 +23,13 @@ Array = np.ndarray
 
 
 @lru_cache(maxsize=len(PAINTINGS))
-def paint(name: str, seed: int = 0, side: int = SIDE) -> Image.Image:
-    """Draw one painting of :data:`nst.names.PAINTINGS`, ``side`` × ``side`` pixels, RGB.
+def paint(name: str) -> Image.Image:
+    """One painting of :data:`nst.names.PAINTINGS` as it is offered by name, RGB."""
+    return draw(name, seed=0, side=SIDE)
 
-    The same name, seed and side give the same picture.
-    """
+
+def draw(name: str, seed: int, side: int) -> Image.Image:
+    """Draw a variation of a painting; the same name, seed and side give the same picture."""
     big = _PAINTERS[name](np.random.default_rng([seed, PAINTINGS.index(name)]), side * _SUPERSAMPLE)
     return big.resize((side, side), Image.Resampling.LANCZOS)
 

@@ -16,7 +16,7 @@ from nst.job import Context, run_job
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "outputs" / "README.md"]
-PAGES += sorted((ROOT / "docs").rglob("*.md"))
+PAGES += [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "nst" / "weights" / "README.md"]
 QUICK = ["size=32", "optimizer.steps=1", "logger=none", "device=cpu", "snapshot_every=0"]
 
 

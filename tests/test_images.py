@@ -10,7 +10,7 @@ from PIL import Image
 from nst import images
 from nst.errors import InputError
 from nst.names import PAINTINGS, PHOTOS
-from nst.paintings import paint
+from nst.paintings import draw
 from nst.samples import load_image, open_source
 
 
@@ -113,9 +113,9 @@ def test_samples_open_by_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAINTINGS)
 def test_paintings_are_seeded_and_colourful(name: str) -> None:
-    a = np.asarray(paint.__wrapped__(name, side=96))
-    assert np.array_equal(a, np.asarray(paint.__wrapped__(name, side=96)))
-    assert not np.array_equal(a, np.asarray(paint.__wrapped__(name, seed=1, side=96)))
+    a = np.asarray(draw(name, 0, 96))
+    assert np.array_equal(a, np.asarray(draw(name, 0, 96)))
+    assert not np.array_equal(a, np.asarray(draw(name, 1, 96)))
     assert len(np.unique(a.reshape(-1, 3) // 32, axis=0)) > 20
 
 

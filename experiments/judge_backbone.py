@@ -1,0 +1,129 @@
+"""How good are the pictures of a backbone? Reconstruction, textures, transfers, judged by another.
+
+Question: which weights of ``vgg19_mini`` should ship?
+Command: ``python -m experiments.judge_backbone --judge SQUEEZENET.pth --name shipped
+--weights shipped --contents A.jpg B.jpg --styles C.jpg D.jpg`` (a few minutes a candidate);
+run again with other weights and the table grows.
+Finding: docs/backbone.md.
+
+The judge is SqueezeNet 1.0 trained on ImageNet, with max pooling, as trained. The Gram error of a
+picture is the mean over six of its layers of ‖G − A‖ / ‖A‖: 0 is the style image itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from nst import metrics
+from nst.backbones import Backbone, load_backbone
+from nst.config import Config, Task
+from nst.images import to_pil, to_uint8
+from nst.losses import gram_matrix
+from nst.samples import load_image
+from nst.sheets import grid
+from nst.transfer import Transfer
+
+JUDGE_LAYERS = ("relu_1", "fire2", "fire4", "fire5", "fire7", "fire8")
+RECONSTRUCTED = ("conv_2", "conv_4", "conv_8", "conv_10", "conv_13")
+Cell = tuple[str, Image.Image]
+
+
+def gram_error(judge: Backbone, image: Tensor, style: Tensor) -> float:
+    """Mean over layers of ‖G − A‖ / ‖A‖ in the judge's eyes; images (1, 3, H, W) in [0, 1]."""
+    with torch.no_grad():
+        found, wanted = judge(image, JUDGE_LAYERS), judge(style, JUDGE_LAYERS)
+    errors = []
+    for layer in JUDGE_LAYERS:
+        g, a = gram_matrix(found[layer]), gram_matrix(wanted[layer])
+        errors.append(float((g - a).norm() / a.norm()))
+    return sum(errors) / len(errors)
+
+
+def final_image(cfg: Config) -> Tensor:
+    """The result of a run with these settings, clamped to [0, 1]."""
+    *_, last = Transfer(cfg).run()
+    return last.images.clamp(0, 1)
+
+
+def settings(arguments: argparse.Namespace, task: Task, **values: Any) -> Config:
+    """The default recipe with the candidate's weights."""
+    cfg = Config(task=task, size=arguments.size, **values)
+    cfg.backbone.weights = arguments.weights
+    cfg.optimizer.steps = arguments.steps
+    return cfg
+
+
+def judge_styles(
+    arguments: argparse.Namespace, judge: Backbone
+) -> tuple[list[float], list[float], list[list[Cell]]]:
+    """Errors of textures and of transfers, and the pictures, a row for each style."""
+    textures, transfers, rows = [], [], []
+    for style in arguments.styles:
+        target = load_image(style, arguments.size)
+        made = final_image(settings(arguments, Task.texture, style=style))
+        textures.append(gram_error(judge, made, target))
+        row = [(Path(style).stem, to_pil(target)), (f"texture {textures[-1]:.2f}", to_pil(made))]
+        for content in arguments.contents:
+            made = final_image(settings(arguments, Task.transfer, style=style, content=content))
+            transfers.append(gram_error(judge, made, target))
+            row.append((f"{Path(content).stem} {transfers[-1]:.2f}", to_pil(made)))
+        rows.append(row)
+    return textures, transfers, rows
+
+
+def judge_reconstructions(arguments: argparse.Namespace) -> dict[str, float]:
+    """Mean PSNR in dB over the content images, by layer."""
+    found = {}
+    for layer in RECONSTRUCTED:
+        values = []
+        for content in arguments.contents:
+            cfg = settings(arguments, Task.content, content=content, content_layer=layer)
+            target = load_image(content, arguments.size)
+            values.append(metrics.psnr(to_uint8(final_image(cfg))[0], to_uint8(target)[0]))
+        found[layer] = sum(values) / len(values)
+    return found
+
+
+def main() -> None:
+    """Judge one candidate; append its row to the table and write its sheet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--judge", required=True, help="ImageNet state dict of squeezenet1_0")
+    parser.add_argument("--name", required=True, help="what to call the candidate")
+    parser.add_argument("--weights", required=True, help="as backbone.weights")
+    parser.add_argument("--contents", nargs="+", required=True)
+    parser.add_argument("--styles", nargs="+", required=True)
+    parser.add_argument("--size", type=int, default=192)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--output", type=Path, default=Path("outputs/judge_backbone"))
+    arguments = parser.parse_args()
+    judge = load_backbone("squeezenet1_0", arguments.judge, "max")
+    textures, transfers, rows = judge_styles(arguments, judge)
+    reconstructions = judge_reconstructions(arguments)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    grid(rows, height=160).save(arguments.output / f"{arguments.name}_{arguments.size}.jpg")
+    row = {
+        "name": arguments.name,
+        "size": str(arguments.size),
+        "texture": f"{sum(textures) / len(textures):.3f}",
+        "transfer": f"{sum(transfers) / len(transfers):.3f}",
+        **{layer: f"{value:.1f}" for layer, value in reconstructions.items()},
+    }
+    table = arguments.output / "table.csv"
+    new = not table.is_file()
+    with table.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+    print(*(f"{key} {value}" for key, value in row.items()), sep="  ")
+
+
+if __name__ == "__main__":
+    main()
