@@ -182,7 +182,7 @@ def load_backbone(
             ``dictionary`` (training-free, see :mod:`nst.dictionary`; VGGs), or the path of a
             torchvision state dict (whole or features only) or safetensors file
         pooling: ``max`` or ``avg``
-        seed: of random weights
+        seed: of random and dictionary weights
         device: where it lives
 
     Raises:
@@ -344,7 +344,7 @@ def _learn_dictionary(backbone: Backbone, seed: int) -> None:
         backbone.chain.load_state_dict(load_file(cache), assign=True)
         return
     log.info("learning a dictionary for %s; kept in %s", backbone.name, cache)
-    images = training_images(48, 128, seed, photos=0.75).float() / 255
+    images = training_images(48, 128, seed, photos=0.75)
     backbone.chain.to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
     stages = list(backbone.chain.values())

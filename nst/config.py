@@ -106,7 +106,9 @@ class BackboneConfig:
         "shipped, imagenet, random, dictionary, or the path of a state dict", "shipped"
     )
     pooling: Pooling = _doc("max or avg", Pooling.avg)
-    seed: int = _doc("of random weights; the run's own seed leaves the network alone", 0)
+    seed: int = _doc(
+        "of random and dictionary weights; the run's own seed leaves the network alone", 0
+    )
     default_content_layer: Any = _doc("what layers=default uses", "relu4_2")
     default_style_layers: Any = _doc(
         "what layers=default uses", default_factory=lambda: list(_GATYS_STYLE_LAYERS)

@@ -28,8 +28,8 @@ from nst.transfer import Progress, Transfer
 log = logging.getLogger(__name__)
 
 _HOW_TO_START_RANDOM = (
-    "a transfer starts from its content image; init=noise, or init=content with init.scale, "
-    "starts from noise"
+    "the start is a picture without noise, as a transfer's is; choose init=noise, or init=content "
+    "with init.scale"
 )
 
 

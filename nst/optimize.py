@@ -75,8 +75,8 @@ class CurvaturePairs:
     """The last m pairs (s, y) of each of N images, and the L-BFGS direction they imply.
 
     The direction uses the compact form of Byrd, Nocedal & Schnabel (1994, "Representations of
-    quasi-Newton matrices", eq. 3.1 with γI): the same matrix as the two-loop recursion, in two
-    passes over the history instead of four and with no loop over the pairs. A pair without
+    quasi-Newton matrices", eq. 3.1 with γI): the same matrix as the two-loop recursion, with
+    matrix products for all images at once instead of a loop over the pairs. A pair without
     positive curvature counts for nothing, though it takes the oldest pair's place, so that all
     images share one ring.
     """

@@ -24,34 +24,30 @@ from nst.paintings import draw
 Rng = np.random.Generator
 
 
-def procedural_images(count: int, side: int, seed: int = 0) -> Tensor:
-    """A batch of procedural images.
+TRAINING_PHOTOS = ("brick", "camera", "grass", "gravel", "hubble_deep_field")
+"""Photographs of scikit-image's wheel, CC0 or in the public domain; of the samples only hubble, on
+which nothing is judged."""
+
+
+def training_images(count: int, side: int, seed: int = 0, *, photos: float) -> Tensor:
+    """Crops of photographs and procedural images.
 
     Args:
         count: how many
         side: in pixels
         seed: image i of a seed is the same whatever ``count`` is
+        photos: share of photographs, 0 to 1
 
     Returns:
         (count, 3, side, side), RGB in [0, 1].
     """
-    return torch.cat([to_tensor(procedural_image([seed, i], side)) for i in range(count)])
-
-
-TRAINING_PHOTOS = ("brick", "camera", "coins", "grass", "gravel", "hubble_deep_field", "moon")
-"""Photographs of scikit-image's wheel, CC0 or in the public domain, none of them a sample but one:
-hubble, on which nothing is judged."""
-
-
-def training_images(count: int, side: int, seed: int = 0, photos: float = 0.125) -> Tensor:
-    """Procedural images and a share of crops of photographs: (count, 3, side, side), uint8."""
     pictures = []
     for i in tqdm(range(count), desc="drawing", unit="image", disable=None, leave=False):
         rng = np.random.default_rng([seed, i, 104_729])
         photo = int((i + 1) * photos) > int(i * photos)  # spread evenly
         image = photo_crop(rng, side) if photo else procedural_image([seed, i], side)
-        pictures.append(torch.from_numpy(np.array(image)).permute(2, 0, 1))
-    return torch.stack(pictures)
+        pictures.append(to_tensor(image))
+    return torch.cat(pictures)
 
 
 @lru_cache

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
-from nst import dictionary
+from nst import dictionary, procedural
 from nst.backbones import load_backbone
 from nst.errors import InputError
-from nst.procedural import procedural_images, training_images
+from nst.procedural import training_images
 
 
 def small_chain() -> list[nn.Module]:
@@ -33,13 +35,13 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def filled(seed: int) -> list[nn.Module]:
     chain = small_chain()
-    images = procedural_images(6, 32) - 0.5
+    images = training_images(6, 32, photos=0) - 0.5
     dictionary.fill(chain, images, torch.Generator().manual_seed(seed))
     return chain
 
 
 def test_every_channel_is_alive_and_has_a_mean_activation_of_one(quick: Path) -> None:
-    x = procedural_images(6, 32) - 0.5
+    x = training_images(6, 32, photos=0) - 0.5
     for stage in filled(0):
         x = stage(x)
         if isinstance(stage, nn.Conv2d):
@@ -109,16 +111,26 @@ def test_squeezenet_has_no_dictionary(quick: Path) -> None:
 
 
 def test_procedural_images_are_seeded_and_various() -> None:
-    images = procedural_images(12, 48, seed=3)
-    assert torch.equal(images[:4], procedural_images(4, 48, seed=3))
-    assert not torch.equal(images[:4], procedural_images(4, 48, seed=4))
+    images = training_images(12, 48, seed=3, photos=0)
+    assert torch.equal(images[:4], training_images(4, 48, seed=3, photos=0))
+    assert not torch.equal(images[:4], training_images(4, 48, seed=4, photos=0))
     assert (images.flatten(1).std(1) > 0.005).all()
     assert images.min() >= 0
     assert images.max() <= 1
 
 
-def test_training_images_hold_photographs_too() -> None:
-    pool = training_images(16, 40)
-    assert pool.dtype == torch.uint8
-    assert pool.shape == (16, 3, 40, 40)
-    assert torch.equal(pool[:9], training_images(9, 40))
+def test_training_images_hold_their_share_of_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def stand_in(kind: str) -> Callable[..., Image.Image]:
+        def draw(_: object, side: int) -> Image.Image:
+            drawn.append(kind)
+            return Image.new("RGB", (side, side))
+
+        return draw
+
+    assert training_images(2, 40, photos=1).std() > 0.02
+    monkeypatch.setattr(procedural, "photo_crop", stand_in("photo"))
+    monkeypatch.setattr(procedural, "procedural_image", stand_in("drawn"))
+    assert training_images(16, 40, photos=0.75).shape == (16, 3, 40, 40)
+    assert (drawn.count("photo"), drawn.count("drawn")) == (12, 4)
