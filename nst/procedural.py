@@ -8,7 +8,7 @@ offered by name all have seed 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -29,23 +29,34 @@ TRAINING_PHOTOS = ("brick", "camera", "grass", "gravel", "hubble_deep_field")
 which nothing is judged."""
 
 
-def training_images(count: int, side: int, seed: int = 0, *, photos: float) -> Tensor:
+def training_images(
+    count: int,
+    side: int,
+    seed: int = 0,
+    *,
+    photos: float,
+    names: Sequence[str] = TRAINING_PHOTOS,
+    first: int = 0,
+) -> Tensor:
     """Crops of photographs and procedural images.
 
     Args:
         count: how many
         side: in pixels
-        seed: image i of a seed is the same whatever ``count`` is
+        seed: image i of a seed is the same whatever ``count`` and ``first`` are
         photos: share of photographs, 0 to 1
+        names: the photographs, as in ``skimage.data``
+        first: index of the first image
 
     Returns:
         (count, 3, side, side), RGB in [0, 1].
     """
     pictures = []
-    for i in tqdm(range(count), desc="drawing", unit="image", disable=None, leave=False):
+    indices = range(first, first + count)
+    for i in tqdm(indices, desc="drawing", unit="image", disable=None, leave=False):
         rng = np.random.default_rng([seed, i, 104_729])
         photo = int((i + 1) * photos) > int(i * photos)  # spread evenly
-        image = photo_crop(rng, side) if photo else procedural_image([seed, i], side)
+        image = photo_crop(rng, side, names) if photo else procedural_image([seed, i], side)
         pictures.append(to_tensor(image))
     return torch.cat(pictures)
 
@@ -57,9 +68,9 @@ def _photo(name: str) -> Image.Image:
     return to_rgb(Image.fromarray(getattr(skimage.data, name)()))
 
 
-def photo_crop(rng: Rng, side: int) -> Image.Image:
-    """A square part of one of the training photographs."""
-    photo = _photo(str(rng.choice(TRAINING_PHOTOS)))
+def photo_crop(rng: Rng, side: int, names: Sequence[str] = TRAINING_PHOTOS) -> Image.Image:
+    """A square part of one of the named photographs."""
+    photo = _photo(str(rng.choice(list(names))))
     reach = int(rng.uniform(0.3, 1.0) * min(photo.size))
     left = int(rng.integers(0, photo.width - reach + 1))
     top = int(rng.integers(0, photo.height - reach + 1))
