@@ -123,7 +123,7 @@ def test_training_images_hold_their_share_of_photographs(monkeypatch: pytest.Mon
     drawn: list[str] = []
 
     def stand_in(kind: str) -> Callable[..., Image.Image]:
-        def draw(_: object, side: int) -> Image.Image:
+        def draw(_: object, side: int, *names: object) -> Image.Image:
             drawn.append(kind)
             return Image.new("RGB", (side, side))
 
