@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from nst import metrics, records
+from nst import labels, metrics, records
 from nst.config import Config, LoggerName, WandbMode, config_hash, to_dict, used_images
 from nst.images import quantise, to_pil, to_uint8
 from nst.names import SAMPLES
@@ -32,6 +32,8 @@ _HOW_TO_START_RANDOM = (
     "with init.scale"
 )
 
+_RESULTS = ("losses", "psnr", "ssim", "seconds", "seconds_per_step")
+
 
 @dataclass(frozen=True)
 class Context:
@@ -42,12 +44,14 @@ class Context:
         name: short, readable; the overrides' slug
         group: of the sweep, or None
         overrides: of the command line
+        study: that the run belongs to, or None
     """
 
     folder: Path
     name: str = "run"
     group: str | None = None
     overrides: Sequence[str] = field(default_factory=tuple)
+    study: str | None = None
 
 
 def run_job(cfg: Config, context: Context) -> dict[str, Any]:
@@ -77,7 +81,7 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
         picture = folder.save_image("sheet.png", _sheet(transfer, last.images))
         sink.log_image(last.step, "sheet", picture, context.name)
         folder.save_record(record)  # before W&B finishes, which may hang or fail
-        sink.summarise({k: record[k] for k in ("losses", "psnr", "ssim", "seconds_per_step")})
+        sink.summarise({key: record[key] for key in _RESULTS})
     _report(record, context.folder)
     return record
 
@@ -89,17 +93,26 @@ def _mentions(context: Context, *keys: str) -> bool:
 def _sink(cfg: Config, context: Context) -> AbstractContextManager[Sink]:
     if cfg.logger.name is LoggerName.none:
         return nullcontext(NoSink())
+    study = [labels.short_tag(f"study:{context.study}")] if context.study else []
     return wandb_sink(
         context.folder,
         mode="online" if cfg.logger.mode is WandbMode.online else "offline",
         project=cfg.logger.project,
         entity=cfg.logger.entity,
-        group=cfg.logger.group or context.group,
+        group=_group(cfg, context),
+        study=context.study,
         name=context.name,
         job_type=cfg.task.name,
-        tags=[cfg.task.name, cfg.backbone.name.name, *cfg.logger.tags],
-        config={**to_dict(cfg), "config_hash": config_hash(cfg)},
+        tags=[*labels.run_tags(cfg), *study],
+        config={
+            **{**to_dict(cfg), "config_hash": config_hash(cfg)},
+            **{**labels.facets(cfg), "study_name": context.study},
+        },
     )
+
+
+def _group(cfg: Config, context: Context) -> str | None:
+    return cfg.logger.group or context.group
 
 
 def _optimise(transfer: Transfer, folder: records.RunFolder, sink: Sink) -> Progress:
@@ -168,6 +181,8 @@ def _facts(cfg: Config, context: Context) -> dict[str, Any]:
     commit, dirty = records.git_commit()
     return {
         "seed": cfg.seed,
+        "study": context.study,
+        "group": _group(cfg, context),
         "images": _sources(cfg),
         "config_hash": config_hash(cfg),
         "versions": records.versions(),
