@@ -93,7 +93,6 @@ def _mentions(context: Context, *keys: str) -> bool:
 def _sink(cfg: Config, context: Context) -> AbstractContextManager[Sink]:
     if cfg.logger.name is LoggerName.none:
         return nullcontext(NoSink())
-    study = [labels.short_tag(f"study:{context.study}")] if context.study else []
     return wandb_sink(
         context.folder,
         mode="online" if cfg.logger.mode is WandbMode.online else "offline",
@@ -103,7 +102,7 @@ def _sink(cfg: Config, context: Context) -> AbstractContextManager[Sink]:
         study=context.study,
         name=context.name,
         job_type=cfg.task.name,
-        tags=[*labels.run_tags(cfg), *study],
+        tags=[*labels.run_tags(cfg), *labels.study_tags(context.study)],
         config={
             **{**to_dict(cfg), "config_hash": config_hash(cfg)},
             **{**labels.facets(cfg), "study_name": context.study},

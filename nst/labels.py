@@ -60,6 +60,11 @@ def run_tags(cfg: Config) -> list[str]:
     return list(dict.fromkeys(map(short_tag, tags)))
 
 
+def study_tags(study: str | None) -> list[str]:
+    """The tag of a study's runs and of its report; none where there is no study."""
+    return [short_tag(f"study:{study}")] if study else []
+
+
 def short_tag(tag: str) -> str:
     """The tag itself where W&B takes it, else its head and a hash."""
     if len(tag) <= TAG_LIMIT:

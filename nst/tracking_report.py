@@ -13,12 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nst.labels import study_tags
 from nst.tracking import Mode, open_run
 
 if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger(__name__)
+
+NAMES = ("grid", "figure", "curves", "differences")
+"""Names of a report's images that the dashboard shows; others are there in W&B's own panels."""
 
 
 def log_report(
@@ -46,7 +50,7 @@ def log_report(
         mode: ``offline`` or ``online``; online falls back to offline where W&B does not answer
         project, name, entity, group: as in ``wandb.init``
         table: a row per run
-        images: {name: PNG or JPEG}; the dashboard shows the names in ``NAMES``
+        images: {name: PNG or JPEG}; the dashboard shows those in ``NAMES``
         html: a page that needs no other file
         summary: findings, in numbers
         study: whose section of the dashboard shows this
@@ -54,7 +58,7 @@ def log_report(
     head = study or "report"
     options = {
         **{"project": project, "entity": entity, "name": name, "group": group},
-        **{"job_type": "report", "tags": ["report"] + ([f"study:{study}"[:64]] if study else [])},
+        **{"job_type": "report", "tags": ["report", *study_tags(study)]},
         "config": {"study_name": study},
     }
     with _staged_in(folder), _warned("the report"):
@@ -69,10 +73,6 @@ def log_report(
                     found["page"] = _page(html)
             run.log({f"{head}/{key}": value for key, value in found.items()})
             run.summary.update(dict(summary or {}))
-
-
-NAMES = ("grid", "figure", "curves", "differences")
-"""Of a report's images that the dashboard has a place for."""
 
 
 def _pictures(images: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:

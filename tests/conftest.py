@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,6 +70,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbSer
     home.mkdir()
     for name in ("HOME", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
         monkeypatch.setenv(name, str(home))
+    monkeypatch.setattr(sys, "exit", sys.exit)  # W&B hooks it anew after each teardown
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     with WandbServer() as started:
         monkeypatch.setenv("WANDB_BASE_URL", started.url)
         monkeypatch.setenv("WANDB_API_KEY", KEY)

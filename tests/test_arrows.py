@@ -23,7 +23,7 @@ ARROWS: dict[str, set[str]] = {
     "metrics": set(),
     "sheets": set(),
     "tracking": set(),
-    "tracking_report": {"tracking"},
+    "tracking_report": {"labels", "tracking"},
     "records": set(),
     "paintings": {"names"},
     "samples": {"images", "names", "paintings"},

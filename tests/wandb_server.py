@@ -174,6 +174,9 @@ class WandbServer:
     def _on_ClientIDMapping(self, v: Variables) -> Any:  # noqa: N802
         return {"clientIDMapping": {"serverID": "A1"}}
 
+    def _on_ArtifactType(self, v: Variables) -> Any:  # noqa: N802
+        return {"project": {"artifact": None}}  # there is none of that name yet
+
     def _on_UseArtifact(self, v: Variables) -> Any:  # noqa: N802
         return {"useArtifact": {"artifact": {"id": v["input"]["artifactID"]}}}
 
