@@ -77,6 +77,7 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
     setup = time.perf_counter() - begin
     with _sink(cfg, context) as sink:
         last = _optimise(transfer, folder, sink)
+        _save_originals(transfer, folder)
         record = {**_results(transfer, last, memory), "seconds_setup": round(setup, 3), **facts}
         picture = folder.save_image("sheet.png", _sheet(transfer, last.images))
         sink.log_image(last.step, "sheet", picture, context.name)
@@ -214,6 +215,14 @@ def _sources(cfg: Config) -> dict[str, Any]:
         digest = hashlib.sha256(path.read_bytes()).hexdigest() if is_file else None
         found[key] = {"source": source, "sha256": digest}
     return found
+
+
+def _save_originals(transfer: Transfer, folder: records.RunFolder) -> None:
+    """``content.png`` and ``style.png``, at the size that the run saw."""
+    for name in ("content", "style"):
+        images = getattr(transfer.stage, name)
+        if images is not None:
+            folder.save_image(f"{name}.png", to_pil(images))
 
 
 def _sheet(transfer: Transfer, images: Tensor) -> Any:
