@@ -9,6 +9,7 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments import report
@@ -23,15 +24,14 @@ log = logging.getLogger("nst")
 def main(composed: DictConfig) -> None:
     """One job. Wrong input ends a single run in one line; in a sweep the other jobs go on."""
     hydra_cfg = HydraConfig.get()
-    sweep = hydra_cfg.mode is hydra.types.RunMode.MULTIRUN
+    sweep = hydra_cfg.mode is RunMode.MULTIRUN
     try:
         cfg = config.from_omegaconf(composed)
         from nst import job  # imports torch, which --help and typos do not need
 
         folder, name = Path(hydra_cfg.runtime.output_dir), cli.slug(hydra_cfg.job.override_dirname)
         group = str(hydra_cfg.sweep.dir) if sweep else None
-        overrides, study = list(hydra_cfg.overrides.task), hydra_cfg.runtime.choices.get("study")
-        job.run_job(cfg, job.Context(folder, name, group, overrides, study))
+        job.run_job(cfg, job.Context(folder, name, group, list(hydra_cfg.overrides.task)))
     except InputError as error:
         if not sweep:
             sys.exit(f"error: {error}")

@@ -127,7 +127,7 @@ def workspace(entity: str, project: str, name: str, studies: Sequence[str] | Non
             return view
 
     sections = [study_section(study, STUDIES[study]) for study in studies or STUDIES]
-    chosen = ws.And(ws.Config("study_name").isin(list(studies))) if studies else ""
+    chosen = ws.And(ws.Config("study.name").isin(list(studies))) if studies else ""
     return Ungrouped(
         entity=entity,
         project=project,

@@ -44,14 +44,12 @@ class Context:
         name: short, readable; the overrides' slug
         group: of the sweep, or None
         overrides: of the command line
-        study: that the run belongs to, or None
     """
 
     folder: Path
     name: str = "run"
     group: str | None = None
     overrides: Sequence[str] = field(default_factory=tuple)
-    study: str | None = None
 
 
 def run_job(cfg: Config, context: Context) -> dict[str, Any]:
@@ -100,14 +98,11 @@ def _sink(cfg: Config, context: Context) -> AbstractContextManager[Sink]:
         project=cfg.logger.project,
         entity=cfg.logger.entity,
         group=_group(cfg, context),
-        study=context.study,
+        study=cfg.study.name,
         name=context.name,
         job_type=cfg.task.name,
-        tags=[*labels.run_tags(cfg), *labels.study_tags(context.study)],
-        config={
-            **{**to_dict(cfg), "config_hash": config_hash(cfg)},
-            **{**labels.facets(cfg), "study_name": context.study},
-        },
+        tags=labels.run_tags(cfg),
+        config={**to_dict(cfg), **labels.facets(cfg), "config_hash": config_hash(cfg)},
     )
 
 
@@ -181,7 +176,6 @@ def _facts(cfg: Config, context: Context) -> dict[str, Any]:
     commit, dirty = records.git_commit()
     return {
         "seed": cfg.seed,
-        "study": context.study,
         "group": _group(cfg, context),
         "images": _sources(cfg),
         "config_hash": config_hash(cfg),

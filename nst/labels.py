@@ -47,7 +47,7 @@ def _ranges(numbers: Iterable[int]) -> str:
 
 
 def run_tags(cfg: Config) -> list[str]:
-    """Tags of a run: what it is, its network, layers, start and optimiser; at most 64 characters.
+    """Tags of a run: task, network, layers, start, optimiser, study; at most 64 characters each.
 
     A tag that would be longer ends in a hash of the whole, so that two never become one.
     """
@@ -56,7 +56,7 @@ def run_tags(cfg: Config) -> list[str]:
     tags += [f"content:{layers_label(content)}"] if content else []
     tags += [f"style:{layers_label(style)}"] if style else []
     tags += [f"init:{start_kind(cfg).name}", f"optimizer:{cfg.optimizer.name.name}"]
-    tags += [f"seed:{cfg.seed}", *cfg.logger.tags]
+    tags += [f"seed:{cfg.seed}", *study_tags(cfg.study.name), *cfg.logger.tags]
     return list(dict.fromkeys(map(short_tag, tags)))
 
 

@@ -59,7 +59,7 @@ def log_report(
     options = {
         **{"project": project, "entity": entity, "name": name, "group": group},
         **{"job_type": "report", "tags": ["report", *study_tags(study)]},
-        "config": {"study_name": study},
+        "config": {"study": {"name": study}},
     }
     with _staged_in(folder), _warned("the report"):
         with open_run(folder, mode, options) as run:

@@ -65,15 +65,14 @@ def test_chosen_studies_only(server: WandbServer) -> None:
     assert view["entityName"] == "me"  # the key's owner
     assert list(sections(view)) == ["weights", "gallery"]
     (chosen,) = view["spec"]["section"]["runSets"][0]["filters"]["filters"]
-    assert (chosen["key"]["name"], chosen["value"]) == ("study_name", ["weights", "gallery"])
+    assert (chosen["key"]["name"], chosen["value"]) == ("study.name", ["weights", "gallery"])
 
 
 def test_panels_read_what_runs_log(
     composed: Compose, run_folder: Path, server: WandbServer
 ) -> None:
     """A run of the study has every key of its section that is not the report's."""
-    context = Context(run_folder, study="layer_ablation")
-    run_job(composed(*STUDY, "logger.mode=online"), context)
+    run_job(composed(*STUDY, "logger.mode=online"), Context(run_folder))
     dashboard.main(["--study", "layer_ablation"])
     panels = sections(server.views[0])["layer_ablation"]
     read = set().union(*map(keys, panels))

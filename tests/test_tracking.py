@@ -107,7 +107,7 @@ def test_none_writes_nothing(composed: Compose, run_folder: Path) -> None:
 
 
 STUDY = (
-    *("task=content", "content_layer=conv_4", "optimizer.steps=2", "snapshot_every=2"),
+    *("study=layer_ablation", "content_layer=conv_4", "optimizer.steps=2", "snapshot_every=2"),
     *("logger=wandb", "logger.tags=[mine]"),
 )
 
@@ -144,7 +144,7 @@ def check_pictures(run: ServedRun, folder: Path) -> None:
 def test_sync_uploads_an_offline_run(
     composed: Compose, run_folder: Path, server: WandbServer
 ) -> None:
-    context = Context(run_folder, "content_layer=conv_4", "sweep-1", study="layer_ablation")
+    context = Context(run_folder, "content_layer=conv_4", "sweep-1")
     record = run_job(composed(*STUDY), context)
     assert server.runs == {}
     sync(run_folder)
@@ -153,7 +153,7 @@ def test_sync_uploads_an_offline_run(
 
 
 def test_online_uploads_at_once(composed: Compose, run_folder: Path, server: WandbServer) -> None:
-    context = Context(run_folder, "content_layer=conv_4", "sweep-1", study="layer_ablation")
+    context = Context(run_folder, "content_layer=conv_4", "sweep-1")
     record = run_job(composed(*STUDY, "logger.mode=online", "logger.entity=team"), context)
     assert server.run().attributes["entity"] == "team"
     check_arrived(server.run(), record)

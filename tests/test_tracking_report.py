@@ -56,7 +56,7 @@ def check_arrived(run: ServedRun, server: WandbServer, folder: Path) -> None:
     assert run.attributes["groupName"] == "outputs/layer_ablation"
     assert run.attributes["displayName"] == "report of layer_ablation"
     assert set(run.attributes["tags"]) == {"report", "study:layer_ablation"}
-    assert run.config["study_name"] == "layer_ablation"
+    assert run.config["study"]["name"] == "layer_ablation"
     assert run.summary["agrees"] is True
     for key, file in (("grid", "grid.png"), ("curves", "curves.jpg"), ("page", "report.html")):
         sent = run.files[run.last(f"layer_ablation/{key}")["path"]]
