@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nst.tracking_report import NAMES
+from experiments.report import find_study
 
 RUNS = 500
 """As many as the largest study could have; W&B's own default is ten."""
@@ -34,53 +34,44 @@ class Comparison:
     """What a section compares.
 
     Attributes:
-        question: shown on top
         by: config key; runs that share its value are one curve and one bar
         results: of a run, as W&B has them, each a bar chart
         across: numeric config keys, each the axis of a scatter plot per result
+        figures: of the study's report, besides those of every report
     """
 
-    question: str
     by: str
     results: tuple[str, ...]
     across: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
 
 
 LOSSES = ("losses_total", "losses_content", "losses_style")
+DEPTH = ("layers.content_depth",)
 STUDIES = {
-    "layer_ablation": Comparison(
-        "What does a layer keep of the content image?",
-        *("layers.content", ("psnr", "ssim"), ("layers.content_depth",)),
-    ),
+    "layer_ablation": Comparison("layers.content", ("psnr", "ssim"), DEPTH, ("psnr_by_depth",)),
     "content_seeds": Comparison(
-        "Do two noises give the same reconstruction?",
-        *("seed", ("psnr", "ssim", "losses_content")),
+        "seed", ("psnr", "ssim", "losses_content"), figures=("seed_difference", "distances")
     ),
     "texture_layers": Comparison(
-        "Which layers make a texture?",
         *("layers.style", ("losses_style", "seconds"), ("layers.style_depth",)),
+        figures=("texture_by_layers",),
     ),
     "texture_seeds": Comparison(
-        "Do two noises give the same texture?",
-        *("seed", ("losses_style",)),
+        "seed", ("losses_style",), figures=("seed_difference", "distances")
     ),
-    "layer_grid": Comparison(
-        "How do content layer and style layers work together?",
-        *("layers.style", ("psnr", "ssim", *LOSSES), ("layers.content_depth",)),
-    ),
+    "layer_grid": Comparison("layers.style", ("psnr", "ssim", *LOSSES), DEPTH, ("psnr_map",)),
     "init_timing": Comparison(
-        "Start from noise or from the content image?",
-        *("start", ("seconds", "seconds_per_step", "losses_total", "psnr", "ssim")),
+        "start", ("seconds", "seconds_per_step", "psnr", "ssim", *LOSSES), (), ("seconds_per_step",)
     ),
-    "gallery": Comparison(
-        "What do several paintings make of several photographs?",
-        *("style", ("psnr", "ssim", *LOSSES)),
-    ),
+    "gallery": Comparison("style", ("psnr", "ssim", *LOSSES), (), ("psnr_map",)),
     "weights": Comparison(
-        "How much style?",
-        *("loss.style_weight", ("psnr", *LOSSES[1:]), ("loss.style_weight",)),
+        *("style_to_content", ("psnr", "ssim"), ("style_to_content",)),
+        figures=("trade_off", "psnr_map"),
     ),
 }
+REPORT = ("contact_sheet", "loss_curves")
+"""Figures of every report."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -145,8 +136,10 @@ def workspace(entity: str, project: str, name: str, studies: Sequence[str] | Non
 def study_section(study: str, compared: Comparison) -> Any:
     """The ``Section`` of one study: report, curves, results and every run's sheet."""
     ws, wr = _import()
-    text = f"### {study}\n{compared.question}\n\n`python run.py -m study={study}`"
-    report = [f"{study}/{name}" for name in NAMES]
+    known = find_study(study)
+    assert known is not None  # a test holds the names together
+    text = f"### {study}\n{known.question} {known.published}\n\n`python run.py -m study={study}`"
+    report = [f"{study}/{name}" for name in (*REPORT, *compared.figures)]
     keys = {result: f"{study}/{result}" for result in compared.results}
     return ws.Section(
         name=study,
@@ -162,7 +155,7 @@ def study_section(study: str, compared: Comparison) -> Any:
                     title=f"{result} against {axis}",
                     x=wr.Config(axis),
                     y=wr.SummaryMetric(key),
-                    log_x=axis == "loss.style_weight" or None,
+                    log_x=axis == "style_to_content" or None,
                 )
                 for axis in compared.across
                 for result, key in keys.items()
@@ -183,7 +176,7 @@ def any_section() -> Any:
             wr.ScatterPlot(title="PSNR against depth", x=depth, y=wr.SummaryMetric("psnr")),
             wr.ScatterPlot(title="SSIM against depth", x=depth, y=wr.SummaryMetric("ssim")),
             wr.MediaBrowser(title="sheets", media_keys=["sheet"], num_columns=3),
-            wr.MediaBrowser(title="reports", media_keys=[f"report/{name}" for name in NAMES]),
+            wr.MediaBrowser(title="reports", media_keys=[f"report/{name}" for name in REPORT]),
             wr.RunComparer(diff_only="split"),
         ],
     )

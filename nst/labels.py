@@ -1,6 +1,5 @@
 """Short words for what a config chooses, by which a dashboard groups and filters its runs.
 
->>> from nst.config import Task
 >>> cfg = Config(task=Task.content, content_layer="conv_4")
 >>> run_tags(cfg)[3:]
 ['content:conv_4', 'init:noise', 'optimizer:lbfgs', 'seed:0']
@@ -14,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nst.config import Config, layer_sets, start_kind
+from nst.config import Config, Task, layer_sets, start_kind
 from nst.layers import depth
 
 TAG_LIMIT = 64
@@ -73,15 +72,18 @@ def short_tag(tag: str) -> str:
 
 
 def facets(cfg: Config) -> dict[str, Any]:
-    """What the config says with lists and ``auto``, as plain values: W&B compares those.
+    """What the config says with lists, ``auto`` and pairs, as plain values: W&B compares those.
 
     Returns:
         ``layers.content`` and ``layers.style`` as labels, their depths (the deepest layer's) as
-        numbers, and ``start``, the start image's kind; None for what the task does not use.
+        numbers, ``start``, the start image's kind, and ``style_to_content``, the ratio of the
+        weights; None for what the task does not use.
     """
     found: dict[str, Any] = {}
     for key, names in zip(("content", "style"), layer_sets(cfg), strict=True):
         depths = [depth(name, cfg.backbone.name.name) for name in names]
         found[key] = layers_label(names) if names else None
         found[f"{key}_depth"] = max(depths, default=None)
-    return {"layers": found, "start": start_kind(cfg).name}
+    weights = cfg.loss.style_weight, cfg.loss.content_weight
+    ratio = weights[0] / weights[1] if cfg.task is Task.transfer and weights[1] else None
+    return {"layers": found, "start": start_kind(cfg).name, "style_to_content": ratio}

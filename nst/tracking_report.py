@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NAMES = ("grid", "figure", "curves", "differences")
-"""Names of a report's images that the dashboard shows; others are there in W&B's own panels."""
-
 
 def log_report(
     folder: Path,
@@ -50,7 +47,7 @@ def log_report(
         mode: ``offline`` or ``online``; online falls back to offline where W&B does not answer
         project, name, entity, group: as in ``wandb.init``
         table: a row per run
-        images: {name: PNG or JPEG}; the dashboard shows those in ``NAMES``
+        images: {name: PNG or JPEG}
         html: a page that needs no other file
         summary: findings, in numbers
         study: whose section of the dashboard shows this

@@ -66,10 +66,13 @@ def test_facets_are_plain_values(composed: Compose) -> None:
             **{"style": "conv_16+pool_2", "style_depth": 16},
         },
         "start": "content",
+        "style_to_content": 300,
     }
     texture = facets(composed("task=texture", "init=smooth_noise"))
     assert texture["layers"]["content"] is texture["layers"]["content_depth"] is None
     assert texture["start"] == "smooth_noise"
+    assert texture["style_to_content"] is None
+    assert facets(composed("loss.content_weight=0"))["style_to_content"] is None
 
 
 def test_every_layer_has_a_label_of_its_own() -> None:
