@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +44,7 @@ def log_report(
     not take is left out.
 
     Args:
-        folder: of the report; W&B writes into ``folder/wandb``
+        folder: of the report; W&B writes into ``folder/wandb``, which an earlier report loses
         mode: ``offline`` or ``online``; online falls back to offline where W&B does not answer
         project, name, entity, group: as in ``wandb.init``
         table: a row per run
@@ -58,6 +59,7 @@ def log_report(
         **{"job_type": "report", "tags": ["report", *study_tags(study)]},
         "config": {"study": {"name": study}},
     }
+    shutil.rmtree(folder / "wandb", ignore_errors=True)  # or wandb sync would upload both
     with _staged_in(folder), _warned("the report"):
         with open_run(folder, mode, options) as run:
             if run is None:

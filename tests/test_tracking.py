@@ -25,11 +25,11 @@ def read_back(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines() if line.strip()]
 
 
-def sync(folder: Path) -> None:
-    """Upload what a folder holds, as a user does."""
-    (run,) = folder.glob("wandb/offline-run-*")
-    command = [sys.executable, "-m", "wandb", "sync", str(run)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+def sync(*folders: Path) -> None:
+    """Upload the offline runs of folders, as a user does."""
+    runs = [str(run) for folder in folders for run in folder.glob("wandb/offline-run-*")]
+    command = [sys.executable, "-m", "wandb", "sync", *runs]
+    done = subprocess.run(command, cwd=folders[0], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
 
 

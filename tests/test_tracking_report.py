@@ -12,7 +12,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from experiments.report import report as report_of
+from nst.job import Context, run_job
 from nst.tracking_report import log_report, wandb_table
+from tests.conftest import Compose
 from tests.test_tracking import read_back, sync
 from tests.wandb_server import ServedRun, WandbServer
 
@@ -125,3 +128,42 @@ def test_a_broken_wandb_costs_a_warning(
 def test_columns_are_numbers_or_text() -> None:
     mixed = pd.DataFrame({"a": [1, "x"], "b": [np.inf, 2.0], "c": [True, None], "d": [{}, 1]})
     assert wandb_table(mixed).data == [["1", None, True, "{}"], ["x", 2.0, None, "1"]]
+
+
+@pytest.fixture
+def sweep(composed: Compose, tmp_path: Path) -> Path:
+    """Two runs of a study, as ``run.py -m study=layer_ablation`` leaves them."""
+    folder = tmp_path / "sweep"
+    jobs = [["study=layer_ablation", f"content_layer={layer}"] for layer in ("conv_1", "conv_4")]
+    for job in jobs:
+        cfg = composed(*job, "optimizer.steps=2", "size=32", "logger=wandb")
+        run_job(cfg, Context(folder / job[1], job[1], "outputs/layer_ablation/today", job))
+    plan = {"study": "layer_ablation", "study_size": "quick", "jobs": jobs, "report": True}
+    (folder / "sweep.json").write_text(json.dumps({**plan, "overrides": jobs[0][:1]}))
+    return folder
+
+
+def test_the_report_of_a_sweep_joins_its_runs(sweep: Path, server: WandbServer) -> None:
+    for _ in range(2):  # the second takes the place of the first
+        page = report_of([sweep])
+    sync(sweep, sweep / "report", *sweep.glob("content_layer=*"))
+    assert {run.attributes["groupName"] for run in server.runs.values()} == {
+        "outputs/layer_ablation/today"
+    }
+    kinds = [run.attributes["jobType"] for run in server.runs.values()]
+    assert sorted(kinds) == ["content", "content", "report"]
+    run = next(run for run in server.runs.values() if run.attributes["jobType"] == "report")
+    assert run.attributes["displayName"] == "report: layer_ablation sweep"
+    assert run.summary["finding"] in {"reproduced", "partly", "not reproduced", "open"}
+    for key in ("contact_sheet", "loss_curves", "psnr_by_depth"):
+        sent = run.files[run.last(f"layer_ablation/{key}")["path"]]
+        assert sent == (page.parent / "report" / f"{key}.png").read_bytes()
+    assert run.files[run.last("layer_ablation/page")["path"]] == page.read_bytes()
+    (table,) = (b for name, b in server.artifact_files.items() if name.endswith(".table.json"))
+    assert [row[0] for row in json.loads(table)["data"]] == ["conv_1", "conv_4"]
+
+
+def test_no_wandb_no_report_there(composed: Compose, tmp_path: Path) -> None:
+    run_job(composed("optimizer.steps=1", "size=32"), Context(tmp_path / "one"))
+    report_of([tmp_path])
+    assert not list(tmp_path.rglob("wandb"))
