@@ -47,26 +47,49 @@ class Comparison:
 
 
 LOSSES = ("losses_total", "losses_content", "losses_style")
-DEPTH = ("layers.content_depth",)
 STUDIES = {
-    "layer_ablation": Comparison("layers.content", ("psnr", "ssim"), DEPTH, ("psnr_by_depth",)),
+    "layer_ablation": Comparison(
+        by="layers.content",
+        results=("psnr", "ssim"),
+        across=("layers.content_depth",),
+        figures=("psnr_by_depth",),
+    ),
     "content_seeds": Comparison(
-        "seed", ("psnr", "ssim", "losses_content"), figures=("seed_difference", "distances")
+        by="seed",
+        results=("psnr", "ssim", "losses_content"),
+        figures=("seed_difference", "distances"),
     ),
     "texture_layers": Comparison(
-        *("layers.style", ("losses_style", "seconds"), ("layers.style_depth",)),
+        by="layers.style",
+        results=("losses_style", "seconds"),
+        across=("layers.style_depth",),
         figures=("texture_by_layers",),
     ),
     "texture_seeds": Comparison(
-        "seed", ("losses_style",), figures=("seed_difference", "distances")
+        by="seed",
+        results=("losses_style",),
+        figures=("seed_difference", "distances"),
     ),
-    "layer_grid": Comparison("layers.style", ("psnr", "ssim", *LOSSES), DEPTH, ("psnr_map",)),
+    "layer_grid": Comparison(
+        by="layers.style",
+        results=("psnr", "ssim", *LOSSES),
+        across=("layers.content_depth",),
+        figures=("psnr_map",),
+    ),
     "init_timing": Comparison(
-        "start", ("seconds", "seconds_per_step", "psnr", "ssim", *LOSSES), (), ("seconds_per_step",)
+        by="start",
+        results=("seconds", "seconds_per_step", "psnr", "ssim", *LOSSES),
+        figures=("seconds_per_step", "psnr"),
     ),
-    "gallery": Comparison("style", ("psnr", "ssim", *LOSSES), (), ("psnr_map",)),
+    "gallery": Comparison(
+        by="style",
+        results=("psnr", "ssim", *LOSSES),
+        figures=("psnr_map",),
+    ),
     "weights": Comparison(
-        *("style_to_content", ("psnr", "ssim"), ("style_to_content",)),
+        by="style_to_content",
+        results=("psnr", "ssim"),
+        across=("style_to_content",),
         figures=("trade_off", "psnr_map"),
     ),
 }

@@ -59,7 +59,7 @@ class WandbServer:
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"state": self})
         self._http = _QuietServer(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def url(self) -> str:
