@@ -18,7 +18,16 @@ from torch import Tensor
 
 from nst import inits, optimize
 from nst.backbones import load_backbone
-from nst.config import Config, InitKind, OptimizerName, Task, check, layer_sets, layer_weights
+from nst.config import (
+    Config,
+    InitKind,
+    OptimizerName,
+    Task,
+    check,
+    layer_sets,
+    layer_weights,
+    start_kind,
+)
 from nst.errors import InputError
 from nst.images import resize
 from nst.objective import LossSpec, Objective
@@ -128,15 +137,10 @@ class Transfer:
         pattern = load_image(cfg.style, size) if content is None else content
         return Stage(objective, content, style, (pattern.shape[2], pattern.shape[3]))
 
-    def _start_kind(self) -> InitKind:
-        if self.cfg.init.kind is not InitKind.auto:
-            return self.cfg.init.kind
-        return InitKind.content if self.cfg.task is Task.transfer else InitKind.noise
-
     def _start_scale(self) -> float:
         """Spread of the start's noise; ``auto`` takes the content image as it is."""
         init = self.cfg.init
-        plain = init.kind is InitKind.auto and self._start_kind() is InitKind.content
+        plain = init.kind is InitKind.auto and start_kind(self.cfg) is InitKind.content
         return 0.0 if plain else init.scale
 
     @property
@@ -147,7 +151,7 @@ class Transfer:
     def _start(self) -> Tensor:
         """The start image (1, 3, H, W)."""
         init, size, seeds = self.cfg.init, self.stage.output, [self.cfg.seed]
-        kind, distribution = self._start_kind(), init.distribution.name
+        kind, distribution = start_kind(self.cfg), init.distribution.name
         if kind is InitKind.noise:
             start = inits.noise(
                 seeds, size, mean=init.mean, scale=init.scale, distribution=distribution

@@ -23,6 +23,7 @@ ARROWS: dict[str, set[str]] = {
     "metrics": set(),
     "sheets": set(),
     "tracking": set(),
+    "tracking_report": {"labels", "tracking"},
     "records": set(),
     "paintings": {"names"},
     "samples": {"images", "names", "paintings"},
@@ -32,12 +33,13 @@ ARROWS: dict[str, set[str]] = {
     "objective": {"losses", "backbones"},
     "config": {"errors", "layers", "names"},
     "cli": {"errors", "config"},
+    "labels": {"config", "layers"},
     "transfer": {
         *("backbones", "config", "errors", "images", "inits", "objective", "optimize", "samples"),
     },
     "job": {
-        *("config", "images", "metrics", "names", "objective", "records", "sheets", "tracking"),
-        "transfer",
+        *("config", "images", "labels", "metrics", "names", "objective", "records", "sheets"),
+        *("tracking", "transfer"),
     },
 }
 

@@ -80,7 +80,7 @@ def test_there_are_commands() -> None:
 @pytest.mark.parametrize("command", OTHER)
 def test_other_commands_exist(command: str) -> None:
     """Set-up commands run in ``.ci/run`` and in a fresh clone; here: what they name is there."""
-    known = ("pip install -e", "pytest", "scripts/check", "python -m experiments.")
+    known = ("pip install -e", "pytest", "scripts/check", "python -m experiments.", "wandb sync ")
     assert command.startswith(known), command
     for module in re.findall(r"python -m (experiments\.\w+)", command):
         assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
