@@ -31,9 +31,12 @@ ARROWS: dict[str, set[str]] = {
     "backbones": {"dictionary", "errors", "layers", "procedural", "samples"},
     "objective": {"losses", "backbones"},
     "config": {"errors", "layers", "names"},
-    "cli": {"errors", "config"},
+    "launcher": {"batching", "config", "errors", "job"},
+    "cli": {"errors", "config", "launcher"},
+    "batching": {"config", "images", "names", "samples"},
     "transfer": {
-        *("backbones", "config", "errors", "images", "inits", "objective", "optimize", "samples"),
+        *("backbones", "batching", "config", "errors", "images", "inits", "objective", "optimize"),
+        "samples",
     },
     "job": {
         *("config", "images", "metrics", "names", "objective", "records", "sheets", "tracking"),
