@@ -129,8 +129,8 @@ def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
         peak = memory.megabytes()  # of the optimisation alone
         with torch.no_grad():  # on the images as they are saved: 8 bits, within [0, 1]
             values = transfer.stage.objective(quantise(last.images)).tolist()
+        shared = _shared_results(transfer, last, setup, peak)
         for run in runs:
-            shared = {**_shared_results(transfer, last, setup), "peak_memory_mb": peak}
             run.attempt(run.finish, transfer, values[run.number], shared)
     return [run.outcome for run in runs]
 
@@ -268,11 +268,14 @@ def _sink(cfg: Config, context: Context) -> AbstractContextManager[Sink]:
     )
 
 
-def _shared_results(transfer: Transfer, last: Progress, setup: float) -> dict[str, Any]:
+def _shared_results(
+    transfer: Transfer, last: Progress, setup: float, peak: float | None
+) -> dict[str, Any]:
     """What the runs of a batch have in common; seconds are each run's share of the wall time.
 
     Args:
         setup: seconds before the first step, of the batch
+        peak: memory in MB, of the batch
     """
     cfg, batch = transfer.cfg, len(transfer.cfgs)
     height, width = transfer.stage.output
@@ -284,6 +287,7 @@ def _shared_results(transfer: Transfer, last: Progress, setup: float) -> dict[st
         "seconds_setup": round(setup / batch, 3),
         "batch": batch,
         "batch_seconds": round(last.seconds, 4),
+        "peak_memory_mb": None if peak is None else round(peak, 1),
         "width": width,
         "height": height,
         "backbone": {"name": transfer.backbone.name, **_weights(transfer)},

@@ -124,7 +124,8 @@ class Transfer:
         """
         self.stage = self._first
         images = torch.cat([self._start(cfg) for cfg in self.cfgs]).to(self.device)
-        done, seconds, restarts = 0, 0.0, torch.zeros(len(self.cfgs), dtype=torch.int64)
+        done, seconds = 0, 0.0
+        restarts = torch.zeros(len(self.cfgs), dtype=torch.int64, device=self.device)
         for number, (size, steps) in enumerate(all_passes(self.cfg)):
             if number:
                 self.stage = self._stage(size)
@@ -137,9 +138,9 @@ class Transfer:
                     _require_finite(step.terms)
                     if number:  # the last image of the pass before, at another size
                         continue
-                trips = restarts.to(self.device) + step.restarts
+                trips = restarts + step.restarts
                 yield Progress(done + step.index, seconds, images, step.terms, trips)
-            done, restarts = done + steps, restarts.to(self.device) + step.restarts
+            done, restarts = done + steps, restarts + step.restarts
 
     def _stage(self, size: int) -> Stage:
         cfgs, task = self.cfgs, self.cfg.task

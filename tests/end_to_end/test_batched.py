@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nst.records import load_runs
-from tests.end_to_end.test_run import QUICK, run
+from tests.end_to_end.test_run import QUICK, ROOT, run
 
 SWEEP = ["-m", *QUICK, "init=noise", "logger=none", "hydra.sweep.dir=sweep"]
 BATCHED = [*SWEEP, "hydra/launcher=batched"]
@@ -100,3 +105,27 @@ def test_a_wrong_size_of_batch_is_one_line(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "hydra.launcher.max_batch=0: expected 1 or more" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_sweep_keeps_what_there_is(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "run.py"), *BATCHED, "seed=0,1", "optimizer.steps=100000"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        wait_for(lambda: len(list(tmp_path.rglob("trace.csv"))) == 2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode != 0
+    assert errors.strip() == "interrupted; what there is stays in sweep"
+    assert len(list(tmp_path.rglob("image.png"))) == 2
+    assert not list(tmp_path.rglob("record.json"))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
