@@ -12,6 +12,7 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from experiments import report
 from nst import cli, config, launcher
 from nst.errors import InputError
 
@@ -47,4 +48,7 @@ def main(composed: DictConfig) -> None:
 if __name__ == "__main__":
     cli.explain_unknown_keys(sys.argv[1:])
     sys.argv[1:] = cli.quote_paths(sys.argv[1:])
-    main()
+    try:
+        main()
+    finally:  # Hydra's own callback is not called when a job failed
+        report.after_sweep(cli.PlanSweep.folder)

@@ -17,15 +17,14 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
 from torch import Tensor
 
+from experiments.measures import gram_distance
 from nst import metrics
 from nst.backbones import Backbone, load_backbone
 from nst.config import Config, Task
 from nst.images import to_pil, to_uint8
-from nst.losses import gram_matrix
 from nst.samples import load_image
 from nst.sheets import grid
 from nst.transfer import Transfer
@@ -37,13 +36,7 @@ Cell = tuple[str, Image.Image]
 
 def gram_error(judge: Backbone, image: Tensor, style: Tensor) -> float:
     """Mean over layers of ‖G − A‖ / ‖A‖ in the judge's eyes; images (1, 3, H, W) in [0, 1]."""
-    with torch.no_grad():
-        found, wanted = judge(image, JUDGE_LAYERS), judge(style, JUDGE_LAYERS)
-    errors = []
-    for layer in JUDGE_LAYERS:
-        g, a = gram_matrix(found[layer]), gram_matrix(wanted[layer])
-        errors.append(float((g - a).norm() / a.norm()))
-    return sum(errors) / len(errors)
+    return gram_distance(judge, image, style, JUDGE_LAYERS)
 
 
 def final_image(cfg: Config) -> Tensor:

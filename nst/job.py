@@ -25,7 +25,7 @@ from nst.names import SAMPLES
 from nst.objective import group_terms
 from nst.sheets import sheet
 from nst.tracking import NoSink, Sink, wandb_sink
-from nst.transfer import Progress, Transfer, start_is_random
+from nst.transfer import Progress, Stage, Transfer, start_is_random
 
 log = logging.getLogger(__name__)
 
@@ -213,6 +213,11 @@ class _Run:
         """This run's image (1, 3, H, W)."""
         return now.images[self.number : self.number + 1]
 
+    def _originals(self, stage: Stage) -> dict[str, Tensor]:
+        """``content`` and ``style`` at the size that the run saw, as far as the task has them."""
+        pictures = {"content": stage.contents, "style": stage.styles}
+        return {name: each[self.number] for name, each in pictures.items() if each}
+
     def step(self, now: Progress, values: list[float]) -> None:
         """Write one step: a row of the trace, the sink, and the snapshot that may be due."""
         self._last = now
@@ -229,19 +234,20 @@ class _Run:
         """Write the result, the sheet and the record."""
         assert self._last is not None
         self._steps.close()
-        image, stage = self._image(self._last), transfer.stage
-        content, style = (p[self.number] if p else None for p in (stage.contents, stage.styles))
+        image, originals = self._image(self._last), self._originals(transfer.stage)
+        for name, original in originals.items():
+            self.folder.save_image(f"{name}.png", to_pil(original))
         record = {
             "status": "completed",
             "task": self.cfg.task.name,
             "losses": group_terms(self._names, values),
             "terms": dict(zip(self._names, values, strict=True)),
-            **_similarity(image, content),
+            **_similarity(image, originals.get("content")),
             "restarts": int(self._last.restarts[self.number]),
             **shared,
             **self.facts,
         }
-        picture = self.folder.save_image("sheet.png", _sheet(self.cfg, content, style, image))
+        picture = self.folder.save_image("sheet.png", _sheet(self.cfg, originals, image))
         self._sink.log_image(self._last.step, "sheet", picture, self.context.name)
         self.folder.save_record(record)  # before W&B finishes, which may hang or fail
         self._sink.summarise({k: record[k] for k in ("losses", "psnr", "ssim", "seconds_per_step")})
@@ -337,14 +343,9 @@ def _sources(cfg: Config) -> dict[str, Any]:
     return found
 
 
-def _sheet(cfg: Config, content: Tensor | None, style: Tensor | None, image: Tensor) -> Image:
-    pictures = []
-    if content is not None:
-        pictures.append((f"content: {_short(cfg.content)}", to_pil(content)))
-    if style is not None:
-        pictures.append((f"style: {_short(cfg.style)}", to_pil(style)))
-    pictures.append((cfg.task.name, to_pil(image)))
-    return sheet(pictures)
+def _sheet(cfg: Config, originals: Mapping[str, Tensor], image: Tensor) -> Image:
+    pictures = [(f"{k}: {_short(getattr(cfg, k))}", to_pil(o)) for k, o in originals.items()]
+    return sheet([*pictures, (cfg.task.name, to_pil(image))])
 
 
 def _short(source: str) -> str:

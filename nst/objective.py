@@ -55,6 +55,12 @@ class Objective:
     Targets are computed once. Terms whose weight is 0 are computed all the same when their layers
     are named, so that a trace shows them; name no layers to leave them out. Images may share
     their targets and weights or have their own.
+
+    Attributes:
+        weights: (N or 1, K), of the terms, in the order of ``names``
+        with_tv: whether total variation counts in any image
+        content: {layer: P}, (N or 1, C, H, W)
+        grams: {layer: A}, (N or 1, C, C)
     """
 
     def __init__(
@@ -86,11 +92,11 @@ class Objective:
         self.layers = tuple(dict.fromkeys((*spec.content_layers, *spec.style_layers)))
         self.names = spec.names
         device = backbone.mean.device
-        self.weights = torch.tensor([s.weights for s in specs], device=device)  # (N or 1, K)
-        self._with_tv = any(s.tv_weight for s in specs)
+        self.weights = torch.tensor([s.weights for s in specs], device=device)
+        self.with_tv = any(s.tv_weight for s in specs)
         with torch.no_grad():
-            self._content = backbone(content, spec.content_layers) if content is not None else {}
-            self._grams = self._gram_targets(style) if style is not None else {}
+            self.content = backbone(content, spec.content_layers) if content is not None else {}
+            self.grams = self._gram_targets(style) if style is not None else {}
 
     def _gram_targets(self, style: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:
         """{layer: A}, (N or 1, C, C) each; a picture that several images share is seen once."""
@@ -108,11 +114,11 @@ class Objective:
         spec = self.spec
         features = self.backbone(images, self.layers)
         terms = [
-            losses.content_loss(features[layer], self._content[layer], spec.content)
+            losses.content_loss(features[layer], self.content[layer], spec.content)
             for layer in spec.content_layers
         ]
         for layer in spec.style_layers:
-            terms.append(self._style_error(features[layer], self._grams[layer], images))
+            terms.append(self._style_error(features[layer], self.grams[layer], images))
         terms.append(self._tv(images))
         return self.weights * torch.stack(terms, dim=1)
 
@@ -125,7 +131,7 @@ class Objective:
         return losses.style_loss(losses.gram_matrix(features), target, size, self.spec.style)
 
     def _tv(self, images: Tensor) -> Tensor:
-        if not self._with_tv:
+        if not self.with_tv:
             return images.new_zeros(images.shape[0])
         return losses.total_variation(images, self.spec.tv_beta, self.spec.tv_reduction)
 
