@@ -355,7 +355,10 @@ def _short(source: str) -> str:
 def _report(record: Mapping[str, Any], folder: Path) -> None:
     losses = ", ".join(f"{k} {v:.4g}" for k, v in record["losses"].items())
     close = "" if record["psnr"] is None else f", PSNR {record['psnr']:.1f} dB to the content"
-    log.info("%s after %d steps in %.1f s%s", losses, record["steps"], record["seconds"], close)
+    batch, whole = record["batch"], record["batch_seconds"]
+    share = "" if batch == 1 else f" (a share of {whole:.1f} s for {batch} runs at once)"
+    took = f"{record['steps']} steps in {record['seconds']:.1f} s{share}"
+    log.info("%s after %s%s", losses, took, close)
     if record["restarts"]:
         log.info("the guard went back to the best image %d times", record["restarts"])
     log.info("%s", _relative(folder / "image.png"))
