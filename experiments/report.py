@@ -54,7 +54,31 @@ def report(folders: list[Path], output: Path | None = None) -> Path:
 
 
 def _mirror(sweep: Sweep, page: Path) -> None:
-    """The report as a W&B run of its own, where its runs were logged there."""
+    """The report as a W&B run of its own, where its runs were logged there, and as they were."""
+    from nst.report import metrics_table, sheets_of
+    from nst.tracking_report import log_report
+
+    logged = sweep.runs.index[sweep.runs["config.logger.name"] == "wandb"]
+    if logged.empty:
+        return
+    settings = {
+        key: sweep.value(logged[-1], f"config.logger.{key}")
+        for key in ("mode", "project", "entity")
+    }
+    groups = set(sweep.runs.get("group", ()))
+    study = find_study(sweep.study)
+    finding = study.judge(sweep) if study else None
+    log_report(
+        page.parent / "report",
+        **settings,
+        name=f"report: {sweep.study or 'sweep'} {page.parent.name}",
+        group=groups.pop() if len(groups) == 1 else None,
+        study=study.name if study else None,
+        table=metrics_table(sweep),
+        images={file.stem: file for file in sheets_of(page)},
+        html=page,
+        summary={"finding": finding.status, "text": finding.text} if finding else {},
+    )
 
 
 def after_sweep(folder: Path | None) -> None:

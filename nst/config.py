@@ -353,6 +353,13 @@ def _check_numbers(cfg: Config) -> None:
     _require(0 < cfg.init.sigma <= 100, "init.sigma", cfg.init.sigma, "0 to 100 pixels")
 
 
+def start_kind(cfg: Config) -> InitKind:
+    """What the start image is, ``auto`` resolved: content for a transfer, noise for the rest."""
+    if cfg.init.kind is not InitKind.auto:
+        return cfg.init.kind
+    return InitKind.content if cfg.task is Task.transfer else InitKind.noise
+
+
 def used_images(cfg: Config) -> dict[str, str]:
     """{key: path or sample} of the pictures that the run needs."""
     used: dict[str, str] = {}

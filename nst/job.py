@@ -18,7 +18,7 @@ from PIL.Image import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from nst import metrics, records
+from nst import labels, metrics, records
 from nst.config import Config, LoggerName, WandbMode, config_hash, to_dict, used_images
 from nst.images import quantise, to_pil, to_uint8
 from nst.names import SAMPLES
@@ -33,6 +33,8 @@ _HOW_TO_START_RANDOM = (
     "the start is a picture without noise, as a transfer's is; choose init=noise, or init=content "
     "with init.scale"
 )
+
+_RESULTS = ("losses", "psnr", "ssim", "seconds", "seconds_per_step")
 
 
 @dataclass(frozen=True)
@@ -250,7 +252,7 @@ class _Run:
         picture = self.folder.save_image("sheet.png", _sheet(self.cfg, originals, image))
         self._sink.log_image(self._last.step, "sheet", picture, self.context.name)
         self.folder.save_record(record)  # before W&B finishes, which may hang or fail
-        self._sink.summarise({k: record[k] for k in ("losses", "psnr", "ssim", "seconds_per_step")})
+        self._sink.summarise({key: record[key] for key in _RESULTS})
         self.outcome = record
 
 
@@ -266,12 +268,17 @@ def _sink(cfg: Config, context: Context) -> AbstractContextManager[Sink]:
         mode="online" if cfg.logger.mode is WandbMode.online else "offline",
         project=cfg.logger.project,
         entity=cfg.logger.entity,
-        group=cfg.logger.group or context.group,
+        group=_group(cfg, context),
+        study=cfg.study.name,
         name=context.name,
         job_type=cfg.task.name,
-        tags=[cfg.task.name, cfg.backbone.name.name, *cfg.logger.tags],
-        config={**to_dict(cfg), "config_hash": config_hash(cfg)},
+        tags=labels.run_tags(cfg),
+        config={**to_dict(cfg), **labels.facets(cfg), "config_hash": config_hash(cfg)},
     )
+
+
+def _group(cfg: Config, context: Context) -> str | None:
+    return cfg.logger.group or context.group
 
 
 def _shared_results(
@@ -309,6 +316,7 @@ def _facts(cfg: Config, context: Context) -> dict[str, Any]:
     commit, dirty = records.git_commit()
     return {
         "seed": cfg.seed,
+        "group": _group(cfg, context),
         "images": _sources(cfg),
         "config_hash": config_hash(cfg),
         "versions": records.versions(),

@@ -125,6 +125,20 @@ def resolve(names: str | Sequence[str], backbone: str) -> tuple[str, ...]:
     return found
 
 
+def depth(name: str, backbone: str) -> int:
+    """How many convolutions (of SqueezeNet: fire modules, too) lie before a layer, its own counted.
+
+    >>> depth("relu4_2", "vgg19"), depth("pool_2", "vgg19"), depth("input", "vgg19")
+    (10, 4, 0)
+    """
+    found = canonical(name, backbone)
+    if found == "input":
+        return 0
+    known = stages(backbone)
+    before = known[: known.index(found) + 1]
+    return sum(stage.startswith(("conv", "fire")) for stage in before)
+
+
 def summary(backbone: str) -> str:
     """The names a backbone knows, short enough for an error message."""
     if backbone not in VGG_BLOCKS:

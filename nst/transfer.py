@@ -35,6 +35,7 @@ from nst.config import (
     check,
     layer_sets,
     layer_weights,
+    start_kind,
 )
 from nst.errors import InputError
 from nst.images import resize
@@ -167,7 +168,7 @@ class Transfer:
     def _start(self, cfg: Config) -> Tensor:
         """The start image of one run (1, 3, H, W)."""
         init, size, seeds = cfg.init, self.stage.output, [cfg.seed]
-        kind, distribution = _start_kind(cfg), init.distribution.name
+        kind, distribution = start_kind(cfg), init.distribution.name
         if kind is InitKind.noise:
             return inits.noise(
                 seeds, size, mean=init.mean, scale=init.scale, distribution=distribution
@@ -219,15 +220,9 @@ class Transfer:
             yield step, time.perf_counter() - begin
 
 
-def _start_kind(cfg: Config) -> InitKind:
-    if cfg.init.kind is not InitKind.auto:
-        return cfg.init.kind
-    return InitKind.content if cfg.task is Task.transfer else InitKind.noise
-
-
 def _start_scale(cfg: Config) -> float:
     """Spread of the start's noise; ``auto`` takes the content image as it is."""
-    plain = cfg.init.kind is InitKind.auto and _start_kind(cfg) is InitKind.content
+    plain = cfg.init.kind is InitKind.auto and start_kind(cfg) is InitKind.content
     return 0.0 if plain else cfg.init.scale
 
 

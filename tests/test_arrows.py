@@ -23,7 +23,11 @@ ARROWS: dict[str, set[str]] = {
     "metrics": set(),
     "sheets": set(),
     "tracking": set(),
+    "tracking_report": {"labels", "tracking"},
     "records": set(),
+    "sweeps": {"errors", "records"},
+    "figures": {"records", "sweeps"},
+    "report": {"figures", "sheets", "sweeps"},
     "paintings": {"names"},
     "samples": {"images", "names", "paintings"},
     "procedural": {"images", "names", "paintings"},
@@ -34,13 +38,14 @@ ARROWS: dict[str, set[str]] = {
     "launcher": {"batching", "config", "errors", "job"},
     "cli": {"errors", "config", "launcher"},
     "batching": {"config", "images", "names", "samples"},
+    "labels": {"config", "layers"},
     "transfer": {
         *("backbones", "batching", "config", "errors", "images", "inits", "objective", "optimize"),
         "samples",
     },
     "job": {
-        *("config", "images", "metrics", "names", "objective", "records", "sheets", "tracking"),
-        "transfer",
+        *("config", "images", "labels", "metrics", "names", "objective", "records", "sheets"),
+        *("tracking", "transfer"),
     },
 }
 
