@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments import report
-from nst import cli, config
+from nst import cli, config, launcher
 from nst.errors import InputError
 
 cli.register()
@@ -25,20 +25,20 @@ def main(composed: DictConfig) -> None:
     """One job. Wrong input ends a single run in one line; in a sweep the other jobs go on."""
     hydra_cfg = HydraConfig.get()
     sweep = hydra_cfg.mode is RunMode.MULTIRUN
+    folder, name = Path(hydra_cfg.runtime.output_dir), cli.slug(hydra_cfg.job.override_dirname)
+    group = str(hydra_cfg.sweep.dir) if sweep else None
     try:
         cfg = config.from_omegaconf(composed)
-        from nst import job  # imports torch, which --help and typos do not need
+        from nst.job import Context  # imports torch, which --help and typos do not need
 
-        folder, name = Path(hydra_cfg.runtime.output_dir), cli.slug(hydra_cfg.job.override_dirname)
-        group = str(hydra_cfg.sweep.dir) if sweep else None
-        job.run_job(cfg, job.Context(folder, name, group, list(hydra_cfg.overrides.task)))
+        launcher.run_job(cfg, Context(folder, name, group, list(hydra_cfg.overrides.task)))
     except InputError as error:
         if not sweep:
             sys.exit(f"error: {error}")
         log.error("%s", error)
         raise CompactHydraException(str(error)) from error
     except KeyboardInterrupt:
-        sys.exit(f"interrupted; what there is stays in {hydra_cfg.runtime.output_dir}")
+        sys.exit(f"interrupted; what there is stays in {group or folder}")
     except Exception:
         if sweep:
             log.exception("this job failed")  # Hydra keeps a sweep's tracebacks to itself

@@ -19,7 +19,7 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import OmegaConf, open_dict
 
-from nst import config
+from nst import config, launcher
 from nst.errors import InputError, did_you_mean
 
 _PATHS = ("content", "style", "init.image", "backbone.weights")
@@ -27,7 +27,8 @@ CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
 def register() -> None:
-    """Tell Hydra about the schema, and OmegaConf about the resolvers that ``conf/`` uses."""
+    """Tell Hydra about schema and launcher, and OmegaConf about the resolvers of ``conf/``."""
+    launcher.register()
     ConfigStore.instance().store(name="schema", node=config.Config)
     OmegaConf.register_new_resolver("nst.slug", slug, replace=True)
     OmegaConf.register_new_resolver("nst.groups", help_groups, replace=True)

@@ -283,10 +283,22 @@ def config_hash(cfg: Config) -> str:
     The logger, the study and the snapshots do not count, and pictures and weights count by name,
     not by what their files hold; ``record.json`` has the files' sha256.
     """
+    values = picture_settings(cfg)
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def all_passes(cfg: Config) -> list[tuple[int, int]]:
+    """(longest side, steps) of each pass, the first included."""
+    first = (cfg.size, cfg.optimizer.steps)
+    return [first, *((round(cfg.size * p.scale), p.steps) for p in cfg.passes)]
+
+
+def picture_settings(cfg: Config) -> dict[str, Any]:
+    """The config as JSON's types, less what does not decide the picture."""
     values = to_dict(cfg)
     for key in ("logger", "snapshot_every", "study", "report"):
         del values[key]
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+    return values
 
 
 # --- checks ------------------------------------------------------------------------------------

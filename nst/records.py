@@ -11,6 +11,10 @@
 ``record.json``         what was measured; renamed into place last, so a folder that has it
                         is complete
 ======================  ===================================================================
+
+Seconds, here and in the trace, are the wall time of the optimisation divided by ``batch``, the
+number of runs that shared it; so the seconds of several runs add up. ``batch_seconds`` is the
+whole. Memory is that of all runs of the batch.
 """
 
 from __future__ import annotations

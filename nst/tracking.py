@@ -160,7 +160,7 @@ def open_run(folder: Path, mode: Mode, options: Mapping[str, Any]) -> Iterator[A
         yield run
         failed = False
     finally:
-        try:  # always: an open run would swallow the next job's
+        try:  # always: nothing else ends a run that has no process of its own
             run.finish(exit_code=int(failed))
         except Exception as error:
             log.warning("W&B could not finish its run: %s", error)
@@ -183,7 +183,7 @@ def _start(mode: Mode, options: dict[str, Any]) -> Any:
     attempts: tuple[Mode, ...] = ("online", "offline") if mode == "online" else ("offline",)
     for attempt in attempts:
         try:
-            return wandb.init(mode=attempt, reinit="finish_previous", settings=settings, **options)
+            return wandb.init(mode=attempt, reinit="create_new", settings=settings, **options)
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             rest = "logging offline; upload later with: wandb sync" if attempt == "online" else ""

@@ -35,10 +35,13 @@ ARROWS: dict[str, set[str]] = {
     "backbones": {"dictionary", "errors", "layers", "procedural", "samples"},
     "objective": {"losses", "backbones"},
     "config": {"errors", "layers", "names"},
-    "cli": {"errors", "config"},
+    "launcher": {"batching", "config", "errors", "job"},
+    "cli": {"errors", "config", "launcher"},
+    "batching": {"config", "images", "names", "samples"},
     "labels": {"config", "layers"},
     "transfer": {
-        *("backbones", "config", "errors", "images", "inits", "objective", "optimize", "samples"),
+        *("backbones", "batching", "config", "errors", "images", "inits", "objective", "optimize"),
+        "samples",
     },
     "job": {
         *("config", "images", "labels", "metrics", "names", "objective", "records", "sheets"),

@@ -59,12 +59,15 @@ def test_a_failed_run_leaves_none_open(tmp_path: Path) -> None:
 
     def fail() -> None:
         with wandb_sink(tmp_path, name="fails", **options):
-            assert wandb.run is not None
             raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError, match="in the middle"):
         fail()
     assert wandb.run is None
+    (run,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(run)]
+    summary = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert (summary["state"], summary["exit_code"]) == ("failed", 1)
 
 
 class Broken:
