@@ -65,9 +65,9 @@ class Objective:
             "tv",
         )
         with torch.no_grad():
-            self._content = backbone(content, spec.content_layers) if content is not None else {}
+            self.content = backbone(content, spec.content_layers) if content is not None else {}
             styles = backbone(style, spec.style_layers) if style is not None else {}
-            self._grams = {name: losses.gram_matrix(f) for name, f in styles.items()}
+            self.grams = {name: losses.gram_matrix(f) for name, f in styles.items()}
 
     def __call__(self, images: Tensor) -> Tensor:
         """Weighted terms, in the order of ``names``: (N, 3, H, W) → (N, K), differentiable."""
@@ -76,11 +76,11 @@ class Objective:
         terms = [
             spec.content_weight
             * weight
-            * losses.content_loss(features[layer], self._content[layer], spec.content)
+            * losses.content_loss(features[layer], self.content[layer], spec.content)
             for layer, weight in spec.content_layers.items()
         ]
         for layer, weight in spec.style_layers.items():
-            error = self._style_error(features[layer], self._grams[layer], images)
+            error = self._style_error(features[layer], self.grams[layer], images)
             terms.append(spec.style_weight * weight * error)
         terms.append(self._tv(images))
         return torch.stack(terms, dim=1)

@@ -30,6 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "dictionary": set(),
     "backbones": {"dictionary", "errors", "layers", "procedural", "samples"},
     "objective": {"losses", "backbones"},
+    "explicit": {"losses", "backbones", "objective"},
     "config": {"errors", "layers", "names"},
     "cli": {"errors", "config"},
     "transfer": {

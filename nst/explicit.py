@@ -1,0 +1,218 @@
+"""Value and gradient of an objective on a chain of convolutions, ReLUs and pools, written out.
+
+A frozen network needs no autograd. One walk forwards keeps what the way back needs: the output of
+every ReLU, from which its mask follows. One walk back carries a single gradient, to which each
+layer that has a loss adds its own in closed form (Gatys et al. 2015, eq. 2 and 6):
+``2k(F − P)`` for content and ``4k/M · F(G − A)`` for style, k as in :mod:`nst.losses`.
+
+Weights and activations may be bfloat16. Targets, Gram sums, losses and pixels are float32 all the
+same. N images never mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst import losses
+from nst.backbones import Backbone
+from nst.objective import Objective
+
+_aten = torch.ops.aten
+
+
+@dataclass
+class Tapped:
+    """What a layer's losses add to the gradient that arrives there.
+
+    Attributes:
+        content: 2k(F − P), (N, C, H, W)
+        style: 4k/M · (G − A), (N, C, C), still to be multiplied by F
+    """
+
+    content: Tensor | None = None
+    style: Tensor | None = None
+
+
+@dataclass
+class Done:
+    """One operation of the walk forwards, as the way back needs it."""
+
+    stage: nn.Module
+    relu: bool  # whether a ReLU ran with a convolution
+    entered: Tensor
+    left: Tensor
+    tapped: Tapped
+    indices: Tensor | None = None  # of max pooling
+
+
+def supports(backbone: Backbone) -> bool:
+    """Whether a network is such a chain; SqueezeNet with its branches is not."""
+    known = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d)
+    pools = [s for s in backbone.chain.values() if isinstance(s, nn.MaxPool2d | nn.AvgPool2d)]
+    plain = all(pool.kernel_size == 2 and not pool.ceil_mode for pool in pools)
+    return plain and all(isinstance(stage, known) for stage in backbone.chain.values())
+
+
+class ExplicitGradient:
+    """The same as :meth:`Objective.value_and_gradient`, to rounding, in less time and memory."""
+
+    def __init__(self, objective: Objective, dtype: torch.dtype):
+        """
+        Args:
+            objective: on a backbone that :func:`supports` knows
+            dtype: of weights and activations
+        """
+        self.objective = objective
+        self.backbone = objective.backbone.in_precision(dtype)
+        names = list(self.backbone.chain)
+        wanted = [names.index(layer) for layer in objective.layers if layer != "input"]
+        self._plan = _plan(names[: max(wanted, default=-1) + 1], set(objective.layers))
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Terms (N, K) and the gradient of each image's own sum of terms, (N, 3, H, W)."""
+        terms: dict[str, Tensor] = {}
+        at_input = self._tap("input", images, images, terms).content
+        walked = self._forward(images, terms)
+        terms["tv"], gradient = _total_variation(images, self.objective)
+        if at_input is not None:
+            gradient = gradient + at_input
+        if walked:
+            arrived = self._backward(walked)
+            gradient = gradient + arrived.to(images.dtype) / self.backbone.std
+        return torch.stack([terms[name] for name in self.objective.names], 1), gradient
+
+    def _forward(self, images: Tensor, terms: dict[str, Tensor]) -> list[Done]:
+        x = self.backbone.normalise(images)
+        walked: list[Done] = []
+        for name, relu in self._plan:
+            stage, indices = self.backbone.chain[name], None
+            self.backbone.require_room(name, x, images)
+            if isinstance(stage, nn.Conv2d):
+                y = _convolution(x, stage, relu is not None)
+            elif isinstance(stage, nn.MaxPool2d):
+                y, indices = _aten.max_pool2d_with_indices(x, [2, 2], [2, 2])
+            else:
+                y = stage(x) if isinstance(stage, nn.AvgPool2d) else F.relu(x)
+            tapped = self._tap(relu or name, y, images, terms)
+            walked.append(Done(stage, relu is not None, x, y, tapped, indices))
+            x = y
+        return walked
+
+    def _tap(self, layer: str, y: Tensor, images: Tensor, terms: dict[str, Tensor]) -> Tapped:
+        """Enter a layer's loss terms, and return what they add to the gradient."""
+        spec, found = self.objective.spec, Tapped()
+        if layer in spec.content_layers:
+            target = self.objective.content[layer]
+            k = losses.CONTENT_FACTORS[spec.content](target)
+            k = k * spec.content_weight * spec.content_layers[layer]
+            away = y - target  # float32: the target is
+            terms[f"content/{layer}"] = k * away.square().flatten(1).sum(1)
+            found.content = away.mul_(2 * k.view(-1, 1, 1, 1)).to(y.dtype)
+        if layer in spec.style_layers:
+            target, m = self.objective.grams[layer], y.shape[2] * y.shape[3]
+            size = losses.LayerSize(y.shape[1], m, images.shape[2] * images.shape[3])
+            k = losses.STYLE_FACTORS[spec.style](target, size)
+            k = k * spec.style_weight * spec.style_layers[layer]
+            away = losses.gram_matrix(y) - target
+            terms[f"style/{layer}"] = k * away.square().flatten(1).sum(1)
+            found.style = away.mul_(4 * k.view(-1, 1, 1) / m).to(y.dtype)
+            if layer == "input":
+                style = _add_style(None, y, found.style)
+                found.content = style if found.content is None else found.content + style
+        return found
+
+    def _backward(self, walked: list[Done]) -> Tensor:
+        """Carry the gradient back to the normalised pixels, (N, 3, H, W)."""
+        g: Tensor | None = None
+        while walked:
+            done = walked.pop()  # its features are freed as soon as they are used
+            tapped = done.tapped
+            if tapped.style is not None:
+                g = _add_style(g, done.left, tapped.style)
+            if tapped.content is not None:
+                g = tapped.content if g is None else g.add_(tapped.content)
+            assert g is not None  # the deepest operation is one that a loss taps
+            if done.relu or isinstance(done.stage, nn.ReLU):
+                g = _aten.threshold_backward.grad_input(g, done.left, 0, grad_input=g)
+            if isinstance(done.stage, nn.Conv2d):
+                g = _convolution_backward(g, done.entered, done.stage)
+            elif isinstance(done.stage, nn.AvgPool2d):
+                g = _average_backward(g, done.entered)
+            elif isinstance(done.stage, nn.MaxPool2d):
+                g = _aten.max_pool2d_with_indices_backward(
+                    g, done.entered, [2, 2], [2, 2], [0, 0], [1, 1], False, done.indices
+                )
+        assert g is not None
+        return g
+
+
+def _plan(names: list[str], tapped: set[str]) -> list[tuple[str, str | None]]:
+    """Operations as (stage, the ReLU that runs with it): all but where a loss taps between."""
+    plan: list[tuple[str, str | None]] = []
+    for i, name in enumerate(names):
+        previous = names[i - 1] if i else "input"
+        if name.startswith("relu") and plan and previous not in tapped:
+            plan[-1] = (previous, name)
+        else:
+            plan.append((name, None))
+    return plan
+
+
+def _fused(x: Tensor) -> Callable[..., Tensor] | None:
+    """oneDNN's convolution with ReLU inside, where this build of torch has it for such a tensor."""
+    has = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if has and x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16):
+        return getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
+    return None
+
+
+def _convolution(x: Tensor, conv: nn.Conv2d, relu: bool) -> Tensor:
+    if not relu:
+        return F.conv2d(x, conv.weight, conv.bias, conv.stride, conv.padding)
+    fused = _fused(x)
+    if fused is None:
+        return F.conv2d(x, conv.weight, conv.bias, conv.stride, conv.padding).relu_()
+    return fused(
+        x, conv.weight, conv.bias, conv.padding, conv.stride, conv.dilation, 1, "relu", [], ""
+    )
+
+
+def _convolution_backward(g: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
+    """Gradient with respect to a convolution's input x alone; none for the weights."""
+    found: Tensor = _aten.convolution_backward(
+        g, x, conv.weight, None, conv.stride, conv.padding, conv.dilation,
+        False, [0, 0], conv.groups, [True, False, False],
+    )[0]  # fmt: skip
+    return found
+
+
+def _average_backward(g: Tensor, x: Tensor) -> Tensor:
+    """Backward of 2×2 average pooling; an odd last row or column of x was left out."""
+    g = F.interpolate(g * 0.25, scale_factor=2, mode="nearest")
+    below, right = x.shape[2] - g.shape[2], x.shape[3] - g.shape[3]
+    return F.pad(g, (0, right, 0, below)) if below or right else g
+
+
+def _add_style(g: Tensor | None, y: Tensor, gram_gradient: Tensor) -> Tensor:
+    """g + F·D for features y (N, C, H, W) and a symmetric D (N, C, C), without copies."""
+    rows = y.flatten(2).transpose(1, 2)  # (N, M, C)
+    if g is None:
+        total = rows @ gram_gradient
+    else:
+        total = torch.baddbmm(g.flatten(2).transpose(1, 2), rows, gram_gradient)
+    return total.transpose(1, 2).view(y.shape)
+
+
+def _total_variation(images: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+    """The weighted term (N,) and its gradient (N, 3, H, W); see :func:`losses.total_variation`."""
+    spec = objective.spec
+    if spec.tv_weight == 0 or min(images.shape[2:]) < 2:
+        return images.new_zeros(images.shape[0]), torch.zeros_like(images)
+    value, gradient = losses.total_variation_gradient(images, spec.tv_beta, spec.tv_reduction)
+    return spec.tv_weight * value, gradient.mul_(spec.tv_weight)
