@@ -156,6 +156,7 @@ def _results(transfer: Transfer, last: Progress, memory: records.PeakMemory) -> 
         "width": width,
         "height": height,
         "backbone": {"name": transfer.backbone.name, **_weights(transfer)},
+        "precision": _precision(transfer),
         "device": str(transfer.device),
         "device_name": records.device_name(str(transfer.device)),
         "threads": torch.get_num_threads(),
@@ -181,6 +182,12 @@ def _facts(cfg: Config, context: Context) -> dict[str, Any]:
 def _weights(transfer: Transfer) -> dict[str, str]:
     weights = asdict(transfer.backbone.weights)
     return {"weights": weights["name"], "sha256": weights["sha256"]}
+
+
+def _precision(transfer: Transfer) -> dict[str, str | None]:
+    """What the steps were computed in, and why; the record's own losses are float32's."""
+    chosen = transfer.precision
+    return {"name": chosen.name, "why": chosen.why, "fell_back": transfer.fell_back}
 
 
 def _similarity(images: Tensor, content: Tensor | None) -> dict[str, float | None]:
@@ -221,6 +228,8 @@ def _report(record: Mapping[str, Any], folder: Path) -> None:
     losses = ", ".join(f"{k} {v:.4g}" for k, v in record["losses"].items())
     close = "" if record["psnr"] is None else f", PSNR {record['psnr']:.1f} dB to the content"
     log.info("%s after %d steps in %.1f s%s", losses, record["steps"], record["seconds"], close)
+    if record["precision"]["fell_back"]:
+        log.info("precision: %s", record["precision"]["fell_back"])
     if record["restarts"]:
         log.info("the guard went back to the best image %d times", record["restarts"])
     log.info("%s", _relative(folder / "image.png"))

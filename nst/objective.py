@@ -69,10 +69,13 @@ class Objective:
             styles = backbone(style, spec.style_layers) if style is not None else {}
             self.grams = {name: losses.gram_matrix(f) for name, f in styles.items()}
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Weighted terms, in the order of ``names``: (N, 3, H, W) → (N, K), differentiable."""
+    def __call__(self, images: Tensor, backbone: Backbone | None = None) -> Tensor:
+        """Weighted terms, in the order of ``names``: (N, 3, H, W) → (N, K), differentiable.
+
+        Another backbone is the same network in another precision.
+        """
         spec = self.spec
-        features = self.backbone(images, self.layers)
+        features = (backbone or self.backbone)(images, self.layers)
         terms = [
             spec.content_weight
             * weight
@@ -99,11 +102,13 @@ class Objective:
         tv = losses.total_variation(images, self.spec.tv_beta, self.spec.tv_reduction)
         return self.spec.tv_weight * tv
 
-    def value_and_gradient(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def value_and_gradient(
+        self, images: Tensor, backbone: Backbone | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Terms (N, K) and the gradient of each image's own sum of terms (N, 3, H, W)."""
         images = images.detach().requires_grad_(True)
         with torch.enable_grad():
-            terms = self(images)
+            terms = self(images, backbone)
             (gradient,) = torch.autograd.grad(terms.sum(), images)
         return terms.detach(), gradient
 

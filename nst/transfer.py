@@ -23,6 +23,7 @@ from nst.errors import InputError
 from nst.images import resize
 from nst.objective import LossSpec, Objective
 from nst.optimize import Step, ValueAndGradient
+from nst.precision import Watched, choose, evaluator
 from nst.samples import load_image
 
 
@@ -31,11 +32,14 @@ class Stage:
     """One pass of a run at one size: the pictures as tensors, and the objective they define.
 
     Attributes:
+        objective: in float32
+        evaluate: its terms and gradients in the run's precision
         content, style: (1, 3, H, W) in [0, 1], or None where the task needs none
         output: (H, W) of the image being optimised
     """
 
     objective: Objective
+    evaluate: ValueAndGradient
     content: Tensor | None
     style: Tensor | None
     output: tuple[int, int]
@@ -71,6 +75,7 @@ class Transfer:
         check(cfg)
         self.cfg = cfg
         self.device = pick_device(cfg.device)
+        self.precision = choose(cfg.precision.name, self.device, to_zero=cfg.task is Task.content)
         backbone = cfg.backbone
         self.backbone = load_backbone(
             backbone.name.name,
@@ -80,6 +85,12 @@ class Transfer:
             device=self.device,
         )
         self._first = self.stage = self._stage(cfg.size)
+
+    @property
+    def fell_back(self) -> str | None:
+        """Why the current stage went on in float32, or None where it did not."""
+        evaluate = self.stage.evaluate
+        return evaluate.fell_back if isinstance(evaluate, Watched) else None
 
     @property
     def total_steps(self) -> int:
@@ -126,7 +137,8 @@ class Transfer:
             style = load_image(cfg.style, cfg.style_size or size).to(self.device)
         objective = Objective(self.backbone, loss_spec(cfg), content, style)
         pattern = load_image(cfg.style, size) if content is None else content
-        return Stage(objective, content, style, (pattern.shape[2], pattern.shape[3]))
+        evaluate = evaluator(objective, self.precision)
+        return Stage(objective, evaluate, content, style, (pattern.shape[2], pattern.shape[3]))
 
     def _start_kind(self) -> InitKind:
         if self.cfg.init.kind is not InitKind.auto:
@@ -170,7 +182,7 @@ class Transfer:
         return start.to(self.device)
 
     def _optimise(self, start: Tensor, steps: int) -> Iterator[Step]:
-        evaluate: ValueAndGradient = self.stage.objective.value_and_gradient
+        evaluate = self.stage.evaluate
         opt = self.cfg.optimizer
         decay_rate, decay_steps = opt.decay_rate or 1.0, opt.decay_steps or 100
         if opt.name is OptimizerName.lbfgs:

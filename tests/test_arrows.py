@@ -31,10 +31,12 @@ ARROWS: dict[str, set[str]] = {
     "backbones": {"dictionary", "errors", "layers", "procedural", "samples"},
     "objective": {"losses", "backbones"},
     "explicit": {"losses", "backbones", "objective"},
+    "precision": {"explicit", "objective", "optimize"},
     "config": {"errors", "layers", "names"},
     "cli": {"errors", "config"},
     "transfer": {
-        *("backbones", "config", "errors", "images", "inits", "objective", "optimize", "samples"),
+        *("backbones", "config", "errors", "images", "inits", "objective", "optimize"),
+        *("precision", "samples"),
     },
     "job": {
         *("config", "images", "metrics", "names", "objective", "records", "sheets", "tracking"),
