@@ -32,14 +32,11 @@ class Stage:
     """One pass of a run at one size: the pictures as tensors, and the objective they define.
 
     Attributes:
-        objective: in float32
-        evaluate: its terms and gradients in the run's precision
         content, style: (1, 3, H, W) in [0, 1], or None where the task needs none
         output: (H, W) of the image being optimised
     """
 
     objective: Objective
-    evaluate: ValueAndGradient
     content: Tensor | None
     style: Tensor | None
     output: tuple[int, int]
@@ -85,12 +82,13 @@ class Transfer:
             device=self.device,
         )
         self._first = self.stage = self._stage(cfg.size)
+        self._evaluators: list[ValueAndGradient] = []
 
     @property
     def fell_back(self) -> str | None:
-        """Why the current stage went on in float32, or None where it did not."""
-        evaluate = self.stage.evaluate
-        return evaluate.fell_back if isinstance(evaluate, Watched) else None
+        """Why a pass of the latest run went back to float32, or None where none did."""
+        notes = [e.fell_back for e in self._evaluators if isinstance(e, Watched) and e.fell_back]
+        return "; ".join(notes) or None
 
     @property
     def total_steps(self) -> int:
@@ -103,7 +101,7 @@ class Transfer:
         Raises:
             InputError: the start image's loss is not finite.
         """
-        self.stage = self._first
+        self.stage, self._evaluators = self._first, []
         images = self._start()
         done, seconds, restarts = 0, 0.0, 0
         for number, (size, steps) in enumerate(self._plan()):
@@ -137,8 +135,7 @@ class Transfer:
             style = load_image(cfg.style, cfg.style_size or size).to(self.device)
         objective = Objective(self.backbone, loss_spec(cfg), content, style)
         pattern = load_image(cfg.style, size) if content is None else content
-        evaluate = evaluator(objective, self.precision)
-        return Stage(objective, evaluate, content, style, (pattern.shape[2], pattern.shape[3]))
+        return Stage(objective, content, style, (pattern.shape[2], pattern.shape[3]))
 
     def _start_kind(self) -> InitKind:
         if self.cfg.init.kind is not InitKind.auto:
@@ -182,7 +179,8 @@ class Transfer:
         return start.to(self.device)
 
     def _optimise(self, start: Tensor, steps: int) -> Iterator[Step]:
-        evaluate = self.stage.evaluate
+        evaluate = evaluator(self.stage.objective, self.precision, steps)
+        self._evaluators.append(evaluate)
         opt = self.cfg.optimizer
         decay_rate, decay_steps = opt.decay_rate or 1.0, opt.decay_steps or 100
         if opt.name is OptimizerName.lbfgs:
