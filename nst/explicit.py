@@ -23,6 +23,7 @@ from nst.backbones import Backbone
 from nst.objective import Objective
 
 _aten = torch.ops.aten
+_PLANES = torch.contiguous_format
 
 
 @dataclass
@@ -81,10 +82,10 @@ class ExplicitGradient:
         walked = self._forward(images, terms)
         terms["tv"], gradient = _total_variation(images, self.objective)
         if at_input is not None:
-            gradient = gradient + at_input
+            gradient = gradient + at_input.to(gradient)
         if walked:
-            arrived = self._backward(walked)
-            gradient = gradient + arrived.to(images.dtype) / self.backbone.std
+            arrived = self._backward(walked).to(images.dtype, memory_format=_PLANES)
+            gradient = gradient.addcdiv_(arrived, self.backbone.std)
         return torch.stack([terms[name] for name in self.objective.names], 1), gradient
 
     def _forward(self, images: Tensor, terms: dict[str, Tensor]) -> list[Done]:

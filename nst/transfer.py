@@ -108,7 +108,7 @@ class Transfer:
             if number:
                 self.stage = self._stage(size)
                 images = resize(images, self.stage.output)
-            images = images.contiguous(memory_format=torch.channels_last)
+            images = images.contiguous()  # the optimiser's vectors; backbones turn them themselves
             for step, spent in self._timed(self._optimise(images, steps)):
                 seconds += spent
                 images = step.images
