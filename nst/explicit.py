@@ -5,8 +5,8 @@ every ReLU, from which its mask follows. One walk back carries a single gradient
 layer that has a loss adds its own in closed form (Gatys et al. 2015, eq. 2 and 6):
 ``2k(F − P)`` for content and ``4k/M · F(G − A)`` for style, k as in :mod:`nst.losses`.
 
-Weights and activations may be bfloat16. Targets, Gram sums, losses and pixels are float32 all the
-same. N images never mix.
+Weights and activations may be bfloat16; targets, Gram sums, losses and pixels are not. N images
+never mix.
 """
 
 from __future__ import annotations
@@ -62,14 +62,12 @@ def supports(backbone: Backbone) -> bool:
 class ExplicitGradient:
     """The same as :meth:`Objective.value_and_gradient`, to rounding, in less time and memory."""
 
-    def __init__(self, objective: Objective, dtype: torch.dtype):
+    def __init__(self, objective: Objective):
         """
         Args:
-            objective: on a backbone that :func:`supports` knows
-            dtype: of weights and activations
+            objective: on a backbone that :func:`supports` knows, in any precision
         """
-        self.objective = objective
-        self.backbone = objective.backbone.in_precision(dtype)
+        self.objective, self.backbone = objective, objective.backbone
         names = list(self.backbone.chain)
         wanted = [names.index(layer) for layer in objective.layers if layer != "input"]
         self._plan = _plan(names[: max(wanted, default=-1) + 1], set(objective.layers))

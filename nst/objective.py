@@ -33,7 +33,9 @@ class LossSpec:
 class Objective:
     """Σ α w_l L_content + Σ β w_l E_style + γ TV, term by term, for N images that never mix.
 
-    Targets are computed once. Terms whose weight is 0 are computed all the same when their layers
+    Targets are computed once, by the same backbone, so that in bfloat16 they share the rounding of
+    its weights: an image is the closer to them for it. They are kept in float32, as are the Gram
+    matrices and the losses. Terms whose weight is 0 are computed all the same when their layers
     are named, so that a trace shows them; name no layers to leave them out.
     """
 
@@ -65,17 +67,15 @@ class Objective:
             "tv",
         )
         with torch.no_grad():
-            self.content = backbone(content, spec.content_layers) if content is not None else {}
+            contents = backbone(content, spec.content_layers) if content is not None else {}
+            self.content = {name: _at_least_float32(f) for name, f in contents.items()}
             styles = backbone(style, spec.style_layers) if style is not None else {}
             self.grams = {name: losses.gram_matrix(f) for name, f in styles.items()}
 
-    def __call__(self, images: Tensor, backbone: Backbone | None = None) -> Tensor:
-        """Weighted terms, in the order of ``names``: (N, 3, H, W) → (N, K), differentiable.
-
-        Another backbone is the same network in another precision.
-        """
+    def __call__(self, images: Tensor) -> Tensor:
+        """Weighted terms, in the order of ``names``: (N, 3, H, W) → (N, K), differentiable."""
         spec = self.spec
-        features = (backbone or self.backbone)(images, self.layers)
+        features = self.backbone(images, self.layers)
         terms = [
             spec.content_weight
             * weight
@@ -102,15 +102,17 @@ class Objective:
         tv = losses.total_variation(images, self.spec.tv_beta, self.spec.tv_reduction)
         return self.spec.tv_weight * tv
 
-    def value_and_gradient(
-        self, images: Tensor, backbone: Backbone | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def value_and_gradient(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Terms (N, K) and the gradient of each image's own sum of terms (N, 3, H, W)."""
         images = images.detach().requires_grad_(True)
         with torch.enable_grad():
-            terms = self(images, backbone)
+            terms = self(images)
             (gradient,) = torch.autograd.grad(terms.sum(), images)
         return terms.detach(), gradient
+
+
+def _at_least_float32(features: Tensor) -> Tensor:
+    return features.float() if features.dtype == torch.bfloat16 else features
 
 
 def group_terms(names: tuple[str, ...], values: list[float]) -> dict[str, float]:

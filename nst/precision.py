@@ -1,14 +1,13 @@
 """Which number format a run computes in, and whether that did it any harm.
 
 Weights and activations of the backbone may be bfloat16: twice the speed or more where the device
-has instructions for it. Targets, Gram sums, losses, pixels and the optimiser's state are float32
-all the same. What ``auto`` takes, and when it goes back to float32: docs/decisions, number 10.
+has instructions for it. Gram sums, losses, pixels and the optimiser's state are float32 all the
+same. What ``auto`` takes, and when it goes back to float32: docs/decisions, number 10.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,7 +18,7 @@ from nst.objective import Objective
 from nst.optimize import ValueAndGradient
 
 _EVERY = 50  # evaluations between two comparisons with float32
-_FINISH = 10  # steps in float32 at the end, where ten times as many are made
+_START = 3  # evaluations in float32 at the start
 _LOSS_APART = 0.01
 _GRADIENT_APART = 0.5
 
@@ -80,41 +79,33 @@ def _cpu_flags() -> set[str]:
     return {flag for line in lines if line.startswith("flags") for flag in line.split()}
 
 
-def evaluator(objective: Objective, precision: Precision, steps: int) -> ValueAndGradient:
-    """The fastest way to an objective's terms and gradients in a precision, for a run of steps."""
-    fast = _engine(objective, precision.dtype)
-    if not precision.checked:
-        return fast
-    return Watched(fast, _engine(objective, torch.float32), steps)
-
-
-def _engine(objective: Objective, dtype: torch.dtype) -> ValueAndGradient:
+def engine(objective: Objective) -> ValueAndGradient:
+    """The fastest way to an objective's terms and gradients, in its backbone's precision."""
     if explicit.supports(objective.backbone):
-        return explicit.ExplicitGradient(objective, dtype)
-    backbone = objective.backbone.in_precision(dtype)
-    return partial(objective.value_and_gradient, backbone=backbone)
+        return explicit.ExplicitGradient(objective)
+    return objective.value_and_gradient
 
 
 class Watched:
-    """An evaluator in bfloat16 that float32 watches and finishes.
+    """An evaluator in bfloat16 that float32 starts and watches.
 
-    Every 50th evaluation is made in both. Where the losses of an image are more than 1 % apart, or
-    the gradients by more than half their length, all go on in float32. The last tenth of the
-    steps, at most ten, is in float32 in any case: that takes the rounding out of the picture.
+    The first evaluations are in float32: the first step of L-BFGS is too small for 8 bits to see
+    what it changed, and what it learns there steers the next twenty steps. Then every 50th
+    evaluation is made in both. Where the losses of an image are more than 1 % apart, or the
+    gradients by more than half their length, all go on in float32.
 
     Attributes:
         fell_back: what was found, or None
     """
 
-    def __init__(self, fast: ValueAndGradient, exact: ValueAndGradient, steps: int):
-        self._fast, self._exact = fast, exact
-        self._calls, self._last = 0, steps + 1 - min(_FINISH, steps // _FINISH)
+    def __init__(self, fast: ValueAndGradient, exact: ValueAndGradient):
+        self._fast, self._exact, self._calls = fast, exact, 0
         self.fell_back: str | None = None
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """As :data:`nst.optimize.ValueAndGradient`."""
         self._calls += 1
-        if self.fell_back is not None or self._calls > self._last:
+        if self._calls <= _START or self.fell_back is not None:
             return self._exact(images)
         values = self._fast(images)
         if self._calls % _EVERY:

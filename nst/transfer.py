@@ -22,8 +22,8 @@ from nst.config import Config, InitKind, OptimizerName, Task, check, layer_sets,
 from nst.errors import InputError
 from nst.images import resize
 from nst.objective import LossSpec, Objective
-from nst.optimize import Step, ValueAndGradient
-from nst.precision import Watched, choose, evaluator
+from nst.optimize import Step
+from nst.precision import Watched, choose, engine
 from nst.samples import load_image
 
 
@@ -32,11 +32,14 @@ class Stage:
     """One pass of a run at one size: the pictures as tensors, and the objective they define.
 
     Attributes:
+        objective: in float32
+        steering: the same in the precision of the run's steps
         content, style: (1, 3, H, W) in [0, 1], or None where the task needs none
         output: (H, W) of the image being optimised
     """
 
     objective: Objective
+    steering: Objective
     content: Tensor | None
     style: Tensor | None
     output: tuple[int, int]
@@ -81,14 +84,14 @@ class Transfer:
             seed=backbone.seed,
             device=self.device,
         )
+        self._steering = self.backbone.in_precision(self.precision.dtype)
         self._first = self.stage = self._stage(cfg.size)
-        self._evaluators: list[ValueAndGradient] = []
+        self._watched: list[Watched] = []
 
     @property
     def fell_back(self) -> str | None:
         """Why a pass of the latest run went back to float32, or None where none did."""
-        notes = [e.fell_back for e in self._evaluators if isinstance(e, Watched) and e.fell_back]
-        return "; ".join(notes) or None
+        return "; ".join(w.fell_back for w in self._watched if w.fell_back) or None
 
     @property
     def total_steps(self) -> int:
@@ -101,7 +104,7 @@ class Transfer:
         Raises:
             InputError: the start image's loss is not finite.
         """
-        self.stage, self._evaluators = self._first, []
+        self.stage, self._watched = self._first, []
         images = self._start()
         done, seconds, restarts = 0, 0.0, 0
         for number, (size, steps) in enumerate(self._plan()):
@@ -135,7 +138,10 @@ class Transfer:
             style = load_image(cfg.style, cfg.style_size or size).to(self.device)
         objective = Objective(self.backbone, loss_spec(cfg), content, style)
         pattern = load_image(cfg.style, size) if content is None else content
-        return Stage(objective, content, style, (pattern.shape[2], pattern.shape[3]))
+        steering = objective
+        if self._steering is not self.backbone:
+            steering = Objective(self._steering, objective.spec, content, style)
+        return Stage(objective, steering, content, style, (pattern.shape[2], pattern.shape[3]))
 
     def _start_kind(self) -> InitKind:
         if self.cfg.init.kind is not InitKind.auto:
@@ -179,8 +185,10 @@ class Transfer:
         return start.to(self.device)
 
     def _optimise(self, start: Tensor, steps: int) -> Iterator[Step]:
-        evaluate = evaluator(self.stage.objective, self.precision, steps)
-        self._evaluators.append(evaluate)
+        evaluate = engine(self.stage.steering)
+        if self.precision.checked:
+            evaluate = Watched(evaluate, engine(self.stage.objective))
+            self._watched.append(evaluate)
         opt = self.cfg.optimizer
         decay_rate, decay_steps = opt.decay_rate or 1.0, opt.decay_steps or 100
         if opt.name is OptimizerName.lbfgs:
