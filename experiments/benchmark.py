@@ -41,6 +41,7 @@ from nst.samples import load_image
 CONTENT = "relu_10"
 STYLE = dict.fromkeys(("relu_1", "relu_3", "relu_5", "relu_9", "relu_13"), 100.0)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+NETWORKS = ("vgg19_mini", "vgg19")
 Row = dict[str, Any]
 
 
@@ -154,7 +155,7 @@ def iterations(plan: Plan) -> list[Row]:
     """Seconds per iteration over sizes, networks, precisions and batches."""
     cells = [
         (name, size, precision, 1)
-        for name, size, precision in itertools.product(("vgg19_mini", "vgg19"), plan.sizes, DTYPES)
+        for name, size, precision in itertools.product(NETWORKS, plan.sizes, DTYPES)
     ]
     cells += [("vgg19_mini", plan.sizes[0], "bfloat16", batch) for batch in plan.batches[1:]]
     rows = []

@@ -43,13 +43,14 @@ def choose(wanted: str, device: torch.device, to_zero: bool) -> Precision:
     Args:
         wanted: ``float32``, ``bfloat16`` or ``auto``
         device: that the run is on
-        to_zero: whether the loss can reach 0, as that of a content reconstruction does
+        to_zero: whether the loss can near 0: a content reconstruction's or a texture's does; the
+            two sides of a transfer pull against each other, and it stays far above rounding
     """
     if wanted != "auto":
         return Precision(wanted, "as configured")
     if to_zero:
         return Precision(
-            "float32", "auto: a content loss nears 0, where bfloat16 rounds its differences away"
+            "float32", "auto: the loss of this task nears 0, where bfloat16's rounding would show"
         )
     fast, why = has_fast_bfloat16(device)
     return Precision("bfloat16" if fast else "float32", f"auto: {why}", checked=fast)

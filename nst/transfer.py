@@ -75,7 +75,9 @@ class Transfer:
         check(cfg)
         self.cfg = cfg
         self.device = pick_device(cfg.device)
-        self.precision = choose(cfg.precision.name, self.device, to_zero=cfg.task is Task.content)
+        self.precision = choose(
+            cfg.precision.name, self.device, to_zero=cfg.task is not Task.transfer
+        )
         backbone = cfg.backbone
         self.backbone = load_backbone(
             backbone.name.name,

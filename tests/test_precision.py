@@ -44,9 +44,15 @@ def test_what_is_configured_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose("float32", CPU, to_zero=False).dtype == torch.float32
 
 
-def test_auto_reconstructs_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [("transfer", "bfloat16"), ("content", "float32"), ("texture", "float32")],
+)
+def test_auto_is_exact_where_the_loss_nears_zero(
+    task: str, expected: str, composed: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with_flags(monkeypatch, "avx512_bf16")
-    assert choose("auto", CPU, to_zero=True).name == "float32"
+    assert Transfer(composed(f"task={task}")).precision.name == expected
 
 
 def test_auto_keeps_apples_gpu_in_float32() -> None:
