@@ -71,6 +71,8 @@ class ExplicitGradient:
         names = list(self.backbone.chain)
         wanted = [names.index(layer) for layer in objective.layers if layer != "input"]
         self._plan = _plan(names[: max(wanted, default=-1) + 1], set(objective.layers))
+        self._content_factors: dict[str, Tensor] = {}
+        self._style_factors: dict[tuple[str, losses.LayerSize], Tensor] = {}
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -105,26 +107,38 @@ class ExplicitGradient:
 
     def _tap(self, layer: str, y: Tensor, images: Tensor, terms: dict[str, Tensor]) -> Tapped:
         """Enter a layer's loss terms, and return what they add to the gradient."""
-        spec, found = self.objective.spec, Tapped()
-        if layer in spec.content_layers:
-            target = self.objective.content[layer]
-            k = losses.CONTENT_FACTORS[spec.content](target)
-            k = k * spec.content_weight * spec.content_layers[layer]
-            away = y - target  # float32: the target is
+        found, m = Tapped(), y.shape[2] * y.shape[3]
+        if layer in self.objective.spec.content_layers:
+            k = self._content_factor(layer)
+            away = y - self.objective.content[layer]  # float32: the target is
             terms[f"content/{layer}"] = k * away.square().flatten(1).sum(1)
             found.content = away.mul_(2 * k.view(-1, 1, 1, 1)).to(y.dtype)
-        if layer in spec.style_layers:
-            target, m = self.objective.grams[layer], y.shape[2] * y.shape[3]
+        if layer in self.objective.spec.style_layers:
             size = losses.LayerSize(y.shape[1], m, images.shape[2] * images.shape[3])
-            k = losses.STYLE_FACTORS[spec.style](target, size)
-            k = k * spec.style_weight * spec.style_layers[layer]
-            away = losses.gram_matrix(y) - target
+            k = self._style_factor(layer, size)
+            away = losses.gram_matrix(y) - self.objective.grams[layer]
             terms[f"style/{layer}"] = k * away.square().flatten(1).sum(1)
-            found.style = away.mul_(4 * k.view(-1, 1, 1) / m).to(y.dtype)
+            found.style = away.mul_(4 / m * k.view(-1, 1, 1)).to(y.dtype)
             if layer == "input":
                 style = _add_style(None, y, found.style)
                 found.content = style if found.content is None else found.content + style
         return found
+
+    def _content_factor(self, layer: str) -> Tensor:
+        """k and both weights, (N or 1,), computed once."""
+        spec = self.objective.spec
+        if layer not in self._content_factors:
+            k = losses.CONTENT_FACTORS[spec.content](self.objective.content[layer])
+            self._content_factors[layer] = k * spec.content_weight * spec.content_layers[layer]
+        return self._content_factors[layer]
+
+    def _style_factor(self, layer: str, size: losses.LayerSize) -> Tensor:
+        """k and both weights, (N or 1,), computed once for images of a size."""
+        spec, key = self.objective.spec, (layer, size)
+        if key not in self._style_factors:
+            k = losses.STYLE_FACTORS[spec.style](self.objective.grams[layer], size)
+            self._style_factors[key] = k * spec.style_weight * spec.style_layers[layer]
+        return self._style_factors[key]
 
     def _backward(self, walked: list[Done]) -> Tensor:
         """Carry the gradient back to the normalised pixels, (N, 3, H, W)."""
