@@ -12,7 +12,8 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from nst import cli, config
+from experiments import report
+from nst import cli, config, launcher
 from nst.errors import InputError
 
 cli.register()
@@ -24,20 +25,20 @@ def main(composed: DictConfig) -> None:
     """One job. Wrong input ends a single run in one line; in a sweep the other jobs go on."""
     hydra_cfg = HydraConfig.get()
     sweep = hydra_cfg.mode is RunMode.MULTIRUN
+    folder, name = Path(hydra_cfg.runtime.output_dir), cli.slug(hydra_cfg.job.override_dirname)
+    group = str(hydra_cfg.sweep.dir) if sweep else None
     try:
         cfg = config.from_omegaconf(composed)
-        from nst import job  # imports torch, which --help and typos do not need
+        from nst.job import Context  # imports torch, which --help and typos do not need
 
-        folder, name = Path(hydra_cfg.runtime.output_dir), cli.slug(hydra_cfg.job.override_dirname)
-        group = str(hydra_cfg.sweep.dir) if sweep else None
-        job.run_job(cfg, job.Context(folder, name, group, list(hydra_cfg.overrides.task)))
+        launcher.run_job(cfg, Context(folder, name, group, list(hydra_cfg.overrides.task)))
     except InputError as error:
         if not sweep:
             sys.exit(f"error: {error}")
         log.error("%s", error)
         raise CompactHydraException(str(error)) from error
     except KeyboardInterrupt:
-        sys.exit(f"interrupted; what there is stays in {hydra_cfg.runtime.output_dir}")
+        sys.exit(f"interrupted; what there is stays in {group or folder}")
     except Exception:
         if sweep:
             log.exception("this job failed")  # Hydra keeps a sweep's tracebacks to itself
@@ -47,4 +48,7 @@ def main(composed: DictConfig) -> None:
 if __name__ == "__main__":
     cli.explain_unknown_keys(sys.argv[1:])
     sys.argv[1:] = cli.quote_paths(sys.argv[1:])
-    main()
+    try:
+        main()
+    finally:  # Hydra's own callback is not called when a job failed
+        report.after_sweep(cli.PlanSweep.folder)

@@ -14,18 +14,18 @@ from __future__ import annotations
 
 import argparse
 import csv
+from math import nan
 from pathlib import Path
-from typing import Any
 
-import torch
+from hydra import compose, initialize_config_dir
 from PIL import Image
 from torch import Tensor
 
-from nst import metrics
+from experiments.measures import gram_distance
+from nst import cli, config, metrics
 from nst.backbones import Backbone, load_backbone
-from nst.config import Config, Task
+from nst.config import Config
 from nst.images import to_pil, to_uint8
-from nst.losses import gram_matrix
 from nst.samples import load_image
 from nst.sheets import grid
 from nst.transfer import Transfer
@@ -37,13 +37,7 @@ Cell = tuple[str, Image.Image]
 
 def gram_error(judge: Backbone, image: Tensor, style: Tensor) -> float:
     """Mean over layers of ‖G − A‖ / ‖A‖ in the judge's eyes; images (1, 3, H, W) in [0, 1]."""
-    with torch.no_grad():
-        found, wanted = judge(image, JUDGE_LAYERS), judge(style, JUDGE_LAYERS)
-    errors = []
-    for layer in JUDGE_LAYERS:
-        g, a = gram_matrix(found[layer]), gram_matrix(wanted[layer])
-        errors.append(float((g - a).norm() / a.norm()))
-    return sum(errors) / len(errors)
+    return gram_distance(judge, image, style, JUDGE_LAYERS)
 
 
 def final_image(cfg: Config) -> Tensor:
@@ -52,12 +46,12 @@ def final_image(cfg: Config) -> Tensor:
     return last.images.clamp(0, 1)
 
 
-def settings(arguments: argparse.Namespace, task: Task, **values: Any) -> Config:
-    """The default recipe with the candidate's weights."""
-    cfg = Config(task=task, size=arguments.size, **values)
-    cfg.backbone.weights = arguments.weights
-    cfg.optimizer.steps = arguments.steps
-    return cfg
+def settings(arguments: argparse.Namespace, *overrides: str) -> Config:
+    """The default recipe with the candidate's weights and what the command line changes."""
+    common = [f"size={arguments.size}", f"backbone.weights={arguments.weights}", "logger=none"]
+    with initialize_config_dir(str(cli.CONF), version_base="1.3"):
+        composed = compose("config", [*common, *arguments.override, *overrides])
+    return config.from_omegaconf(composed)
 
 
 def judge_styles(
@@ -67,11 +61,11 @@ def judge_styles(
     textures, transfers, rows = [], [], []
     for style in arguments.styles:
         target = load_image(style, arguments.size)
-        made = final_image(settings(arguments, Task.texture, style=style))
+        made = final_image(settings(arguments, "task=texture", f"style={style}"))
         textures.append(gram_error(judge, made, target))
         row = [(Path(style).stem, to_pil(target)), (f"texture {textures[-1]:.2f}", to_pil(made))]
         for content in arguments.contents:
-            made = final_image(settings(arguments, Task.transfer, style=style, content=content))
+            made = final_image(settings(arguments, f"style={style}", f"content={content}"))
             transfers.append(gram_error(judge, made, target))
             row.append((f"{Path(content).stem} {transfers[-1]:.2f}", to_pil(made)))
         rows.append(row)
@@ -84,7 +78,9 @@ def judge_reconstructions(arguments: argparse.Namespace) -> dict[str, float]:
     for layer in RECONSTRUCTED:
         values = []
         for content in arguments.contents:
-            cfg = settings(arguments, Task.content, content=content, content_layer=layer)
+            cfg = settings(
+                arguments, "task=content", f"content={content}", f"content_layer={layer}"
+            )
             target = load_image(content, arguments.size)
             values.append(metrics.psnr(to_uint8(final_image(cfg))[0], to_uint8(target)[0]))
         found[layer] = sum(values) / len(values)
@@ -100,12 +96,14 @@ def main() -> None:
     parser.add_argument("--contents", nargs="+", required=True)
     parser.add_argument("--styles", nargs="+", required=True)
     parser.add_argument("--size", type=int, default=192)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--override", nargs="*", default=[], help="as run.py takes: key=value")
+    parser.add_argument("--no-reconstructions", action="store_true", help="leave them out")
     parser.add_argument("--output", type=Path, default=Path("outputs/judge_backbone"))
     arguments = parser.parse_args()
+    cli.register()
     judge = load_backbone("squeezenet1_0", arguments.judge, "max")
     textures, transfers, rows = judge_styles(arguments, judge)
-    reconstructions = judge_reconstructions(arguments)
+    reconstructions = {} if arguments.no_reconstructions else judge_reconstructions(arguments)
     arguments.output.mkdir(parents=True, exist_ok=True)
     grid(rows, height=160).save(arguments.output / f"{arguments.name}_{arguments.size}.jpg")
     row = {
@@ -113,7 +111,7 @@ def main() -> None:
         "size": str(arguments.size),
         "texture": f"{sum(textures) / len(textures):.3f}",
         "transfer": f"{sum(transfers) / len(transfers):.3f}",
-        **{layer: f"{value:.1f}" for layer, value in reconstructions.items()},
+        **{layer: f"{reconstructions.get(layer, nan):.1f}" for layer in RECONSTRUCTED},
     }
     table = arguments.output / "table.csv"
     new = not table.is_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -16,9 +17,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 
-from nst import config
+from nst import config, launcher
 from nst.errors import InputError, did_you_mean
 
 _PATHS = ("content", "style", "init.image", "backbone.weights")
@@ -26,7 +27,8 @@ CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
 def register() -> None:
-    """Tell Hydra about the schema, and OmegaConf about the resolvers that ``conf/`` uses."""
+    """Tell Hydra about schema and launcher, and OmegaConf about the resolvers of ``conf/``."""
+    launcher.register()
     ConfigStore.instance().store(name="schema", node=config.Config)
     OmegaConf.register_new_resolver("nst.slug", slug, replace=True)
     OmegaConf.register_new_resolver("nst.groups", help_groups, replace=True)
@@ -130,26 +132,60 @@ def unknown_key(argument: str) -> str | None:
     return f"unknown key {name!r}{hint} (known: {', '.join(listed)})"
 
 
-class CheckSweep(Callback):
-    """Check every job of a sweep before the first one starts, beyond what its types can say."""
+class PlanSweep(Callback):
+    """Before the first job of a sweep: its study's axes, a check of each job, a plan."""
+
+    folder: Path | None = None
+    """Of the sweep that this process has started, once it has a plan."""
 
     def on_multirun_start(self, config: Any, **kwargs: Any) -> None:
         """Compose and check each job; stop with one line that names the first one that is wrong."""
         if not config.hydra.sweeper._target_.endswith("BasicSweeper"):
             return  # Optuna and others choose their jobs as they go
-        params = dict(config.hydra.sweeper.params or {})
-        overrides = [f"{k}={v}" for k, v in params.items()] + list(config.hydra.overrides.task)
-        for job in expand_sweep(overrides):
+        given = list(config.hydra.overrides.task)
+        if any(re.match(r"study=[^'\"]*,", override) for override in given):
+            sys.exit("error: one study at a time; run the command once for each")
+        params = {**study_params(config, given), **(config.hydra.sweeper.params or {})}
+        with open_dict(config):
+            config.hydra.sweeper.params = params
+        jobs = expand_sweep([f"{k}={v}" for k, v in params.items()] + given)
+        for job in jobs:
             try:
                 _check(compose(config.hydra.job.config_name, job))
             except InputError as error:
                 sys.exit(f"error in job {','.join(job)}: {error}")
             except HydraException:
                 return  # Hydra composes them all again and reports in its own words
+        _write_plan(Path(config.hydra.sweep.dir), config, given, jobs)
+
+
+def study_params(composed: Any, given: Sequence[str]) -> dict[str, str]:
+    """What a study sweeps, less the keys that the command line gives itself."""
+    study = composed.study
+    if study.name is None:
+        return {}
+    own = {override.partition("=")[0].lstrip("+") for override in given}
+    sweep = OmegaConf.to_container(study.sweep, resolve=True)
+    assert isinstance(sweep, dict)
+    return {key: value for key, value in sweep[study.size.name].items() if key not in own}
 
 
 def _check(composed: Any) -> None:
     config.from_omegaconf(composed)
+
+
+def _write_plan(folder: Path, composed: Any, given: Sequence[str], jobs: list[list[str]]) -> None:
+    """``sweep.json``: what was asked for, so that a report can say what is missing."""
+    plan = {
+        "study": composed.study.name,
+        "study_size": composed.study.size.name,
+        "overrides": list(given),
+        "jobs": jobs,
+        "report": bool(composed.report),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sweep.json").write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+    PlanSweep.folder = folder
 
 
 def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:

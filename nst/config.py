@@ -91,6 +91,16 @@ class LoggerName(StrEnum):
     none = "none"
 
 
+class StudySize(StrEnum):
+    full = "full"
+    quick = "quick"
+
+
+class StudyLayers(StrEnum):
+    published = "published"
+    all = "all"
+
+
 class WandbMode(StrEnum):
     offline = "offline"
     online = "online"
@@ -170,6 +180,18 @@ class LoggerConfig:
 
 
 @dataclass
+class StudyConfig:
+    name: str | None = _doc("set by study=NAME", None)
+    size: StudySize = _doc("full, as published, or quick: minutes on two cores", StudySize.full)
+    layers: StudyLayers = _doc(
+        "published, or all: every convolution and input", StudyLayers.published
+    )
+    sweep: dict[str, Any] = _doc(
+        "{size: {key: values}}; a key given on the command line replaces it", default_factory=dict
+    )
+
+
+@dataclass
 class PassConfig:
     scale: float = _doc("longest side relative to size")
     steps: int = _doc("updates")
@@ -201,6 +223,8 @@ class Config:
     )
     snapshot_every: int = _doc("save the image every so many steps; 0: never", 0)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
+    study: StudyConfig = field(default_factory=StudyConfig)
+    report: bool = _doc("write report.html when a sweep ends", True)
 
 
 GROUPS: dict[str, str] = {
@@ -211,6 +235,7 @@ GROUPS: dict[str, str] = {
     "optimizer": "how the pixels move",
     "logger": "where metrics go besides the run's folder",
     "preset": "published recipes, whole",
+    "study": "sweeps that answer a question of the literature, each with its report",
 }
 """Config groups, each a folder of ``conf/``, and what they choose."""
 
@@ -265,13 +290,25 @@ def to_dict(cfg: Config) -> dict[str, Any]:
 def config_hash(cfg: Config) -> str:
     """16 hexadecimal digits that change with every setting that decides the picture.
 
-    The logger and the snapshots do not count, and pictures and weights count by name, not by what
-    their files hold; ``record.json`` has the files' sha256.
+    The logger, the study and the snapshots do not count, and pictures and weights count by name,
+    not by what their files hold; ``record.json`` has the files' sha256.
     """
-    values = to_dict(cfg)
-    for key in ("logger", "snapshot_every"):
-        del values[key]
+    values = picture_settings(cfg)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def all_passes(cfg: Config) -> list[tuple[int, int]]:
+    """(longest side, steps) of each pass, the first included."""
+    first = (cfg.size, cfg.optimizer.steps)
+    return [first, *((round(cfg.size * p.scale), p.steps) for p in cfg.passes)]
+
+
+def picture_settings(cfg: Config) -> dict[str, Any]:
+    """The config as JSON's types, less what does not decide the picture."""
+    values = to_dict(cfg)
+    for key in ("logger", "snapshot_every", "study", "report"):
+        del values[key]
+    return values
 
 
 # --- checks ------------------------------------------------------------------------------------
@@ -324,6 +361,13 @@ def _check_numbers(cfg: Config) -> None:
     _require(0 <= cfg.init.scale <= 10, "init.scale", cfg.init.scale, "0 to 10, in units of [0, 1]")
     _require(0 <= cfg.init.mean <= 1, "init.mean", cfg.init.mean, "a grey from 0 to 1")
     _require(0 < cfg.init.sigma <= 100, "init.sigma", cfg.init.sigma, "0 to 100 pixels")
+
+
+def start_kind(cfg: Config) -> InitKind:
+    """What the start image is, ``auto`` resolved: content for a transfer, noise for the rest."""
+    if cfg.init.kind is not InitKind.auto:
+        return cfg.init.kind
+    return InitKind.content if cfg.task is Task.transfer else InitKind.noise
 
 
 def used_images(cfg: Config) -> dict[str, str]:

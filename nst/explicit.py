@@ -114,8 +114,7 @@ class ExplicitGradient:
             terms[f"content/{layer}"] = k * away.square().flatten(1).sum(1)
             found.content = away.mul_(2 * k.view(-1, 1, 1, 1)).to(y.dtype)
         if layer in self.objective.spec.style_layers:
-            size = losses.LayerSize(y.shape[1], m, images.shape[2] * images.shape[3])
-            k = self._style_factor(layer, size)
+            k = self._style_factor(layer, y, images)
             away = losses.gram_matrix(y) - self.objective.grams[layer]
             terms[f"style/{layer}"] = k * away.square().flatten(1).sum(1)
             found.style = away.mul_(4 / m * k.view(-1, 1, 1)).to(y.dtype)
@@ -125,20 +124,27 @@ class ExplicitGradient:
         return found
 
     def _content_factor(self, layer: str) -> Tensor:
-        """k and both weights, (N or 1,), computed once."""
-        spec = self.objective.spec
+        """k times the term's weight, (N or 1,), computed once."""
         if layer not in self._content_factors:
-            k = losses.CONTENT_FACTORS[spec.content](self.objective.content[layer])
-            self._content_factors[layer] = k * spec.content_weight * spec.content_layers[layer]
+            convention = losses.CONTENT_FACTORS[self.objective.spec.content]
+            k = convention(self.objective.content[layer])
+            self._content_factors[layer] = k * self._weight(f"content/{layer}")
         return self._content_factors[layer]
 
-    def _style_factor(self, layer: str, size: losses.LayerSize) -> Tensor:
-        """k and both weights, (N or 1,), computed once for images of a size."""
-        spec, key = self.objective.spec, (layer, size)
-        if key not in self._style_factors:
-            k = losses.STYLE_FACTORS[spec.style](self.objective.grams[layer], size)
-            self._style_factors[key] = k * spec.style_weight * spec.style_layers[layer]
-        return self._style_factors[key]
+    def _style_factor(self, layer: str, y: Tensor, images: Tensor) -> Tensor:
+        """k times the term's weight, (N or 1,), computed once for images of a size."""
+        size = losses.LayerSize(
+            y.shape[1], y.shape[2] * y.shape[3], images.shape[2] * images.shape[3]
+        )
+        if (layer, size) not in self._style_factors:
+            convention = losses.STYLE_FACTORS[self.objective.spec.style]
+            k = convention(self.objective.grams[layer], size)
+            self._style_factors[layer, size] = k * self._weight(f"style/{layer}")
+        return self._style_factors[layer, size]
+
+    def _weight(self, term: str) -> Tensor:
+        """(N or 1,)."""
+        return self.objective.weights[:, self.objective.names.index(term)]
 
     def _backward(self, walked: list[Done]) -> Tensor:
         """Carry the gradient back to the normalised pixels, (N, 3, H, W)."""
@@ -224,8 +230,8 @@ def _add_style(g: Tensor | None, y: Tensor, gram_gradient: Tensor) -> Tensor:
 
 def _total_variation(images: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
     """The weighted term (N,) and its gradient (N, 3, H, W); see :func:`losses.total_variation`."""
-    spec = objective.spec
-    if spec.tv_weight == 0 or min(images.shape[2:]) < 2:
+    spec, weight = objective.spec, objective.weights[:, -1]
+    if not objective.with_tv or min(images.shape[2:]) < 2:
         return images.new_zeros(images.shape[0]), torch.zeros_like(images)
     value, gradient = losses.total_variation_gradient(images, spec.tv_beta, spec.tv_reduction)
-    return spec.tv_weight * value, gradient.mul_(spec.tv_weight)
+    return weight * value, gradient.mul_(weight.view(-1, 1, 1, 1))

@@ -46,10 +46,18 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 def fit(image: Image.Image, longest: int) -> Image.Image:
     """Resize so that the longest side is ``longest`` pixels (Lanczos, antialiased)."""
-    w, h = image.size
-    scale = longest / max(w, h)
-    size = (max(1, round(w * scale)), max(1, round(h * scale)))
+    size = fitted(image.size, longest)
     return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Two sides in the same proportion, the longest of them ``longest``.
+
+    >>> fitted((640, 480), 64)
+    (64, 48)
+    """
+    scale = longest / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def to_tensor(image: Image.Image) -> Tensor:

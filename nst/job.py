@@ -1,29 +1,31 @@
-"""One job: run a config and write down everything about it."""
+"""Jobs: run a config, or several at once, and write down everything about each."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from nst import metrics, records
+from nst import labels, metrics, records
 from nst.config import Config, LoggerName, WandbMode, config_hash, to_dict, used_images
 from nst.images import quantise, to_pil, to_uint8
 from nst.names import SAMPLES
 from nst.objective import group_terms
 from nst.sheets import sheet
 from nst.tracking import NoSink, Sink, wandb_sink
-from nst.transfer import Progress, Transfer
+from nst.transfer import Progress, Stage, Transfer, start_is_random
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ _HOW_TO_START_RANDOM = (
     "the start is a picture without noise, as a transfer's is; choose init=noise, or init=content "
     "with init.scale"
 )
+
+_RESULTS = ("losses", "psnr", "ssim", "seconds", "seconds_per_step")
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,10 @@ class Context:
     overrides: Sequence[str] = field(default_factory=tuple)
 
 
+Outcome = dict[str, Any] | Exception
+"""What became of a run: its record, as ``record.json`` holds it, or why there is none."""
+
+
 def run_job(cfg: Config, context: Context) -> dict[str, Any]:
     """Run a config and record it in the context's folder.
 
@@ -62,24 +70,190 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
     Raises:
         InputError: the config cannot work.
     """
-    begin = time.perf_counter()
-    folder = records.RunFolder(context.folder)
-    folder.save_config(to_dict(cfg))
-    facts = _facts(cfg, context)  # before the run: what was there when it began
-    transfer = Transfer(cfg)
-    if not transfer.start_is_random and _mentions(context, "seed", "init.scale"):
+    announce(cfg, context)
+    return conclude(run_jobs([(cfg, context)])[0], context)
+
+
+def announce(cfg: Config, context: Context) -> None:
+    """Warn of overrides that decide nothing."""
+    if not start_is_random(cfg) and _mentions(context, "seed", "init.scale"):
         log.warning("seed and init.scale decide nothing here: %s", _HOW_TO_START_RANDOM)
+
+
+def conclude(outcome: Outcome, context: Context) -> dict[str, Any]:
+    """Log what came out, and return the record; raise where there is none."""
+    if isinstance(outcome, Exception):
+        raise outcome
+    _report(outcome, context.folder)
+    return outcome
+
+
+def run_jobs(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
+    """Run configs that may share a batch (:mod:`nst.batching`) at once, each in its own folder.
+
+    What goes wrong in the folder of one run ends that run alone. What goes wrong with the batch
+    (a start image whose loss is not finite, too little memory) splits it into halves, which start
+    anew, until what cannot work is alone.
+
+    Returns:
+        The outcomes, in the order of the jobs. An interruption is raised, as in :func:`run_job`.
+    """
+    try:
+        return _run_together(jobs)
+    except Exception as error:
+        traceback.clear_frames(error.__traceback__)  # their tensors may be what fills the memory
+        if len(jobs) == 1:
+            return [error]
+        log.warning("%d runs at once failed (%s); on with halves", len(jobs), _line(error))
+    half = len(jobs) // 2
+    return run_jobs(jobs[:half]) + run_jobs(jobs[half:])
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
+    """The outcomes of one batch.
+
+    Raises:
+        Exception: what stopped the batch as a whole.
+    """
+    begin = time.perf_counter()
+    runs = [_Run(number, *job) for number, job in enumerate(jobs)]
+    transfer = Transfer(*(run.cfg for run in runs))
     memory = records.PeakMemory(str(transfer.device))
     setup = time.perf_counter() - begin
-    with _sink(cfg, context) as sink:
-        last = _optimise(transfer, folder, sink)
-        record = {**_results(transfer, last, memory), "seconds_setup": round(setup, 3), **facts}
-        picture = folder.save_image("sheet.png", _sheet(transfer, last.images))
-        sink.log_image(last.step, "sheet", picture, context.name)
-        folder.save_record(record)  # before W&B finishes, which may hang or fail
-        sink.summarise({k: record[k] for k in ("losses", "psnr", "ssim", "seconds_per_step")})
-    _report(record, context.folder)
-    return record
+    with ExitStack() as stack:
+        for run in runs:
+            stack.push(run.close)
+        last = _optimise(transfer, runs)
+        peak = memory.megabytes()  # of the optimisation alone
+        with torch.no_grad():  # on the images as they are saved: 8 bits, within [0, 1]
+            values = transfer.stage.objective(quantise(last.images)).tolist()
+        shared = _shared_results(transfer, last, setup, peak)
+        for run in runs:
+            run.attempt(run.finish, transfer, values[run.number], shared)
+    return [run.outcome for run in runs]
+
+
+def _optimise(transfer: Transfer, runs: Sequence[_Run]) -> Progress:
+    """Run to the end, or until no run is left; every run writes each of its steps."""
+    bar = tqdm(total=transfer.total_steps, unit="step", disable=None, leave=False)
+    with bar:
+        for now in transfer.run():
+            rows = now.terms.tolist()  # (N, K)
+            for run in runs:
+                if now.step == 0:
+                    run.attempt(run.begin, transfer.stage.objective.names)
+                run.attempt(run.step, now, rows[run.number])
+            if all(run.failed for run in runs):
+                break
+            bar.update(now.step - bar.n)
+            bar.set_postfix_str(_losses(rows), refresh=False)
+    return now  # step 0 is always there
+
+
+def _losses(rows: list[list[float]]) -> str:
+    """``loss 1.23`` of one run, ``losses 1.23–4.56`` of several."""
+    totals = sorted(sum(row) for row in rows)
+    low, high = f"{totals[0]:.4g}", f"{totals[-1]:.4g}"
+    return f"loss {low}" if len(rows) == 1 else f"{len(rows)} runs, losses {low}–{high}"
+
+
+class _Run:
+    """One run of a batch: its folder, trace and sink, and what became of it."""
+
+    outcome: Outcome = RuntimeError("the run did not end")
+
+    def __init__(self, number: int, cfg: Config, context: Context):
+        self.number, self.cfg, self.context = number, cfg, context
+        self.folder = records.RunFolder(context.folder)
+        self.folder.save_config(to_dict(cfg))
+        self.facts = _facts(cfg, context)  # before the run: what was there when it began
+        self.failed = False
+        self._open, self._steps = ExitStack(), ExitStack()
+        self._last: Progress | None = None
+
+    def attempt(self, call: Callable[..., None], *args: Any) -> None:
+        """Call a method; an exception ends this run, and leaves the others of the batch alone."""
+        if self.failed:
+            return
+        try:
+            call(*args)
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.failed:
+            self.failed, self.outcome = True, error
+
+    def close(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        """Save the latest image and close what is open; the sink learns how the run ended."""
+        try:
+            self._steps.close()
+        except Exception as unsaved:
+            self._fail(unsaved)
+        if error is None and isinstance(self.outcome, Exception):
+            error = self.outcome
+        self._open.__exit__(type(error) if error else None, error, None)
+
+    def begin(self, names: tuple[str, ...]) -> None:
+        """Open the sink and the trace, once the first step is there."""
+        self._names = names
+        self._sink = self._open.enter_context(_sink(self.cfg, self.context))
+        self._steps.callback(self._save_latest)
+        self._trace = self._steps.enter_context(
+            closing(records.Trace(self.folder.path / "trace.csv", names))
+        )
+
+    def _save_latest(self) -> None:
+        if self._last is not None:
+            self.folder.save_image("image.png", to_pil(self._image(self._last)))
+
+    def _image(self, now: Progress) -> Tensor:
+        """This run's image (1, 3, H, W)."""
+        return now.images[self.number : self.number + 1]
+
+    def _originals(self, stage: Stage) -> dict[str, Tensor]:
+        """``content`` and ``style`` at the size that the run saw, as far as the task has them."""
+        pictures = {"content": stage.contents, "style": stage.styles}
+        return {name: each[self.number] for name, each in pictures.items() if each}
+
+    def step(self, now: Progress, values: list[float]) -> None:
+        """Write one step: a row of the trace, the sink, and the snapshot that may be due."""
+        self._last = now
+        terms = dict(zip(self._names, values, strict=True)) | group_terms(self._names, values)
+        self._trace.write(now.step, now.seconds / now.images.shape[0], terms)
+        self._sink.log(now.step, terms)
+        every = self.cfg.snapshot_every
+        if every and now.step % every == 0:
+            picture = to_pil(self._image(now))
+            file = self.folder.save_image(f"snapshots/step_{now.step:06d}.png", picture)
+            self._sink.log_image(now.step, "snapshot", file, f"step {now.step}")
+
+    def finish(self, transfer: Transfer, values: list[float], shared: Mapping[str, Any]) -> None:
+        """Write the result, the sheet and the record."""
+        assert self._last is not None
+        self._steps.close()
+        image, originals = self._image(self._last), self._originals(transfer.stage)
+        for name, original in originals.items():
+            self.folder.save_image(f"{name}.png", to_pil(original))
+        record = {
+            "status": "completed",
+            "task": self.cfg.task.name,
+            "losses": group_terms(self._names, values),
+            "terms": dict(zip(self._names, values, strict=True)),
+            **_similarity(image, originals.get("content")),
+            "restarts": int(self._last.restarts[self.number]),
+            **shared,
+            **self.facts,
+        }
+        picture = self.folder.save_image("sheet.png", _sheet(self.cfg, originals, image))
+        self._sink.log_image(self._last.step, "sheet", picture, self.context.name)
+        self.folder.save_record(record)  # before W&B finishes, which may hang or fail
+        self._sink.summarise({key: record[key] for key in _RESULTS})
+        self.outcome = record
 
 
 def _mentions(context: Context, *keys: str) -> bool:
@@ -94,65 +268,39 @@ def _sink(cfg: Config, context: Context) -> AbstractContextManager[Sink]:
         mode="online" if cfg.logger.mode is WandbMode.online else "offline",
         project=cfg.logger.project,
         entity=cfg.logger.entity,
-        group=cfg.logger.group or context.group,
+        group=_group(cfg, context),
+        study=cfg.study.name,
         name=context.name,
         job_type=cfg.task.name,
-        tags=[cfg.task.name, cfg.backbone.name.name, *cfg.logger.tags],
-        config={**to_dict(cfg), "config_hash": config_hash(cfg)},
+        tags=labels.run_tags(cfg),
+        config={**to_dict(cfg), **labels.facets(cfg), "config_hash": config_hash(cfg)},
     )
 
 
-def _optimise(transfer: Transfer, folder: records.RunFolder, sink: Sink) -> Progress:
-    """Run to the end, writing the trace and the snapshots; the last step's progress."""
-    names = transfer.stage.objective.names
-    trace = records.Trace(folder.path / "trace.csv", names)
-    bar = tqdm(total=transfer.total_steps, unit="step", disable=None, leave=False)
-    last: Progress | None = None
-    try:
-        with bar:
-            for last in transfer.run():
-                values = last.terms[0].tolist()
-                terms = dict(zip(names, values, strict=True)) | group_terms(names, values)
-                trace.write(last.step, last.seconds, terms)
-                sink.log(last.step, terms)
-                _snapshot(transfer, last, folder, sink)
-                bar.update(last.step - bar.n)
-                bar.set_postfix_str(f"loss {terms['total']:.4g}", refresh=False)
-    finally:
-        trace.close()
-        if last is not None:
-            folder.save_image("image.png", to_pil(last.images))
-    assert last is not None  # step 0 is always there
-    return last
+def _group(cfg: Config, context: Context) -> str | None:
+    return cfg.logger.group or context.group
 
 
-def _snapshot(transfer: Transfer, now: Progress, folder: records.RunFolder, sink: Sink) -> None:
-    every = transfer.cfg.snapshot_every
-    if every and now.step % every == 0:
-        file = folder.save_image(f"snapshots/step_{now.step:06d}.png", to_pil(now.images))
-        sink.log_image(now.step, "snapshot", file, f"step {now.step}")
+def _shared_results(
+    transfer: Transfer, last: Progress, setup: float, peak: float | None
+) -> dict[str, Any]:
+    """What the runs of a batch have in common; seconds are each run's share of the wall time.
 
-
-def _results(transfer: Transfer, last: Progress, memory: records.PeakMemory) -> dict[str, Any]:
-    """What came out: losses and similarity of the saved image, time and memory."""
-    cfg, stage = transfer.cfg, transfer.stage
-    names = stage.objective.names
-    peak = memory.megabytes()  # of the optimisation alone
-    with torch.no_grad():  # on the image as it is saved: 8 bits, within [0, 1]
-        values = stage.objective(quantise(last.images))[0].tolist()
-    height, width = stage.output
+    Args:
+        setup: seconds before the first step, of the batch
+        peak: memory in MB, of the batch
+    """
+    cfg, batch = transfer.cfg, len(transfer.cfgs)
+    height, width = transfer.stage.output
     evaluations = last.step + 1 + len(cfg.passes)
     return {
-        "status": "completed",
-        "task": cfg.task.name,
-        "losses": group_terms(names, values),
-        "terms": dict(zip(names, values, strict=True)),
-        **_similarity(last.images, stage.content),
         "steps": last.step,
-        "seconds": round(last.seconds, 4),
-        "seconds_per_step": round(last.seconds / evaluations, 6),
+        "seconds": round(last.seconds / batch, 4),
+        "seconds_per_step": round(last.seconds / batch / evaluations, 6),
+        "seconds_setup": round(setup / batch, 3),
+        "batch": batch,
+        "batch_seconds": round(last.seconds, 4),
         "peak_memory_mb": None if peak is None else round(peak, 1),
-        "restarts": last.restarts,
         "width": width,
         "height": height,
         "backbone": {"name": transfer.backbone.name, **_weights(transfer)},
@@ -169,6 +317,7 @@ def _facts(cfg: Config, context: Context) -> dict[str, Any]:
     commit, dirty = records.git_commit()
     return {
         "seed": cfg.seed,
+        "group": _group(cfg, context),
         "images": _sources(cfg),
         "config_hash": config_hash(cfg),
         "versions": records.versions(),
@@ -209,15 +358,9 @@ def _sources(cfg: Config) -> dict[str, Any]:
     return found
 
 
-def _sheet(transfer: Transfer, images: Tensor) -> Any:
-    cfg, stage = transfer.cfg, transfer.stage
-    pictures = []
-    if stage.content is not None:
-        pictures.append((f"content: {_short(cfg.content)}", to_pil(stage.content)))
-    if stage.style is not None:
-        pictures.append((f"style: {_short(cfg.style)}", to_pil(stage.style)))
-    pictures.append((cfg.task.name, to_pil(images)))
-    return sheet(pictures)
+def _sheet(cfg: Config, originals: Mapping[str, Tensor], image: Tensor) -> Image:
+    pictures = [(f"{k}: {_short(getattr(cfg, k))}", to_pil(o)) for k, o in originals.items()]
+    return sheet([*pictures, (cfg.task.name, to_pil(image))])
 
 
 def _short(source: str) -> str:
@@ -227,7 +370,10 @@ def _short(source: str) -> str:
 def _report(record: Mapping[str, Any], folder: Path) -> None:
     losses = ", ".join(f"{k} {v:.4g}" for k, v in record["losses"].items())
     close = "" if record["psnr"] is None else f", PSNR {record['psnr']:.1f} dB to the content"
-    log.info("%s after %d steps in %.1f s%s", losses, record["steps"], record["seconds"], close)
+    batch, whole = record["batch"], record["batch_seconds"]
+    share = "" if batch == 1 else f" (a share of {whole:.1f} s for {batch} runs at once)"
+    took = f"{record['steps']} steps in {record['seconds']:.1f} s{share}"
+    log.info("%s after %s%s", losses, took, close)
     if record["precision"]["fell_back"]:
         log.info("precision: %s", record["precision"]["fell_back"])
     if record["restarts"]:

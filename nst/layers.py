@@ -13,6 +13,7 @@ name                meaning                                       canonical
 ``relub_i``         the same, after ReLU                          ``relu_k``
 ``blockb_convi``    Keras's name: **after** ReLU                  ``relu_k``
 ``poolb``           = ``blockb_pool``                             ``pool_b``
+``conv_i-j``        a range, as ``conv_1-5`` (``relu_i-j`` too)   each one
 ==================  ============================================  =========
 
 SqueezeNet keeps its own names: ``conv_1``, ``relu_1``, ``pool_1``, ``fire2`` â€¦ ``fire9``.
@@ -20,6 +21,7 @@ SqueezeNet keeps its own names: ``conv_1``, ``relu_1``, ``pool_1``, ``fire2`` â€
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from nst.errors import InputError, did_you_mean
@@ -91,13 +93,29 @@ def canonical(name: str, backbone: str) -> str:
     return known[name]
 
 
+def expand(name: str) -> list[str]:
+    """A range of convolutions as its members; any other name alone.
+
+    >>> expand("conv_5-8"), expand("relu1_1")
+    (['conv_5', 'conv_6', 'conv_7', 'conv_8'], ['relu1_1'])
+    """
+    found = re.fullmatch(r"(conv_|relu_)(\d+)-(\d+)", name)
+    if not found:
+        return [name]
+    kind, first, last = found[1], int(found[2]), int(found[3])
+    if first >= last or last > 99:
+        raise InputError(f"layer range {name!r} must run upwards, as conv_1-5")
+    return [f"{kind}{k}" for k in range(first, last + 1)]
+
+
 def resolve(names: str | Sequence[str], backbone: str) -> tuple[str, ...]:
-    """Canonical names of a layer or a list of layers, in the order given.
+    """Canonical names of a layer, a range or a list of them, in the order given.
 
     Raises:
         InputError: an unknown name, an empty list, or one layer named twice.
     """
-    listed = [names] if isinstance(names, str) else list(names)
+    given = [names] if isinstance(names, str) else list(names)
+    listed = [layer for name in given for layer in expand(str(name))]
     if not listed:
         raise InputError(f"no layer is named; {backbone} has {summary(backbone)}")
     found = tuple(canonical(name, backbone) for name in listed)
@@ -105,6 +123,20 @@ def resolve(names: str | Sequence[str], backbone: str) -> tuple[str, ...]:
     if twice:
         raise InputError(f"layer {twice[0]} is named twice in {', '.join(map(str, listed))}")
     return found
+
+
+def depth(name: str, backbone: str) -> int:
+    """How many convolutions (of SqueezeNet: fire modules, too) lie before a layer, its own counted.
+
+    >>> depth("relu4_2", "vgg19"), depth("pool_2", "vgg19"), depth("input", "vgg19")
+    (10, 4, 0)
+    """
+    found = canonical(name, backbone)
+    if found == "input":
+        return 0
+    known = stages(backbone)
+    before = known[: known.index(found) + 1]
+    return sum(stage.startswith(("conv", "fire")) for stage in before)
 
 
 def summary(backbone: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from skimage.filters import sobel
 from skimage.metrics import structural_similarity
 
 PSNR_OF_EQUAL_IMAGES = 100.0
@@ -27,3 +28,32 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float | None:
         use_sample_covariance=False,
     )  # fmt: skip
     return float(value)
+
+
+def edge_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Correlation of two images' gradient magnitudes (Sobel, on grey), −1 to 1."""
+    edges = [sobel(image.astype(np.float64).mean(2)).ravel() for image in (a, b)]  # type: ignore[no-untyped-call]
+    if min(e.std() for e in edges) == 0:
+        return 0.0
+    return float(np.corrcoef(edges[0], edges[1])[0, 1])
+
+
+def neighbour_correlation(values: np.ndarray) -> float:
+    """Correlation of (H, W) values with those one pixel away: about 0 for white noise, 1 for a
+    smooth picture. Mean of both directions.
+    """
+    pairs = ((values[:, 1:], values[:, :-1]), (values[1:], values[:-1]))
+    found = []
+    for x, y in pairs:
+        if x.std() == 0 or y.std() == 0:
+            return 1.0
+        found.append(np.corrcoef(x.ravel(), y.ravel())[0, 1])
+    return float(np.mean(found))
+
+
+def roughness(image: np.ndarray) -> float:
+    """Mean absolute difference of neighbouring pixels, of 255."""
+    values = image.astype(np.float64)
+    return (
+        float(np.abs(np.diff(values, axis=0)).mean() + np.abs(np.diff(values, axis=1)).mean()) / 2
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -29,6 +29,25 @@ class LossSpec:
     tv_beta: float = 2.0
     tv_reduction: str = "mean"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the terms: ``content/LAYER``, ``style/LAYER`` and ``tv``."""
+        content = (f"content/{layer}" for layer in self.content_layers)
+        style = (f"style/{layer}" for layer in self.style_layers)
+        return (*content, *style, "tv")
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """What each term is multiplied with: α w_l, β w_l and γ, in the order of ``names``."""
+        content = (self.content_weight * w for w in self.content_layers.values())
+        style = (self.style_weight * w for w in self.style_layers.values())
+        return (*content, *style, self.tv_weight)
+
+    @property
+    def conventions(self) -> tuple[object, ...]:
+        """What images of one batch must have in common."""
+        return self.names, self.content, self.style, self.tv_beta, self.tv_reduction
+
 
 class Objective:
     """Σ α w_l L_content + Σ β w_l E_style + γ TV, term by term, for N images that never mix.
@@ -36,57 +55,75 @@ class Objective:
     Targets are computed once, by the same backbone, so that in bfloat16 they share the rounding of
     its weights: an image is the closer to them for it. They are kept in float32, as are the Gram
     matrices and the losses. Terms whose weight is 0 are computed all the same when their layers
-    are named, so that a trace shows them; name no layers to leave them out.
+    are named, so that a trace shows them; name no layers to leave them out. Images may share
+    their targets and weights or have their own.
+
+    Attributes:
+        weights: (N or 1, K), of the terms, in the order of ``names``
+        with_tv: whether total variation counts in any image
+        content: {layer: P}, (N or 1, C, H, W)
+        grams: {layer: A}, (N or 1, C, C)
     """
 
     def __init__(
         self,
         backbone: Backbone,
-        spec: LossSpec,
+        spec: LossSpec | Sequence[LossSpec],
         content: Tensor | None = None,
-        style: Tensor | None = None,
+        style: Tensor | Sequence[Tensor] | None = None,
     ):
         """
         Args:
             backbone: frozen, on the images' device
-            spec: conventions and weights
+            spec: conventions and weights; N of them where the images differ in weights
             content: (N or 1, 3, H, W), needed where ``spec.content_layers`` is not empty
-            style: (N or 1, 3, H', W'), needed where ``spec.style_layers`` is not empty
+            style: (N or 1, 3, H', W'), or N of (1, 3, H', W') where they differ in size; needed
+                where ``spec.style_layers`` is not empty
 
         Raises:
-            ValueError: a target that the spec needs is not given.
+            ValueError: a target that the spec needs is not given, or the specs differ in more than
+                weights.
         """
+        specs = [spec] if isinstance(spec, LossSpec) else list(spec)
+        self.spec = spec = specs[0]
+        if any(other.conventions != spec.conventions for other in specs):
+            raise ValueError("images of one batch may differ in weights only")
         if (spec.content_layers and content is None) or (spec.style_layers and style is None):
             raise ValueError("the loss names layers of an image that is not given")
         self.backbone = backbone
-        self.spec = spec
         self.layers = tuple(dict.fromkeys((*spec.content_layers, *spec.style_layers)))
-        self.names = (
-            *(f"content/{layer}" for layer in spec.content_layers),
-            *(f"style/{layer}" for layer in spec.style_layers),
-            "tv",
-        )
+        self.names = spec.names
+        device = backbone.mean.device
+        self.weights = torch.tensor([s.weights for s in specs], device=device)
+        self.with_tv = any(s.tv_weight for s in specs)
         with torch.no_grad():
             contents = backbone(content, spec.content_layers) if content is not None else {}
             self.content = {name: _at_least_float32(f) for name, f in contents.items()}
-            styles = backbone(style, spec.style_layers) if style is not None else {}
-            self.grams = {name: losses.gram_matrix(f) for name, f in styles.items()}
+            self.grams = self._gram_targets(style) if style is not None else {}
+
+    def _gram_targets(self, style: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:
+        """{layer: A}, (N or 1, C, C) each; a picture that several images share is seen once."""
+        pictures = [style] if isinstance(style, Tensor) else list(style)
+        grams: dict[int, dict[str, Tensor]] = {}
+        for picture in pictures:
+            if id(picture) not in grams:
+                features = self.backbone(picture, self.spec.style_layers)
+                grams[id(picture)] = {k: losses.gram_matrix(f) for k, f in features.items()}
+        each = [grams[id(picture)] for picture in pictures]
+        return {layer: torch.cat([g[layer] for g in each]) for layer in self.spec.style_layers}
 
     def __call__(self, images: Tensor) -> Tensor:
         """Weighted terms, in the order of ``names``: (N, 3, H, W) → (N, K), differentiable."""
         spec = self.spec
         features = self.backbone(images, self.layers)
         terms = [
-            spec.content_weight
-            * weight
-            * losses.content_loss(features[layer], self.content[layer], spec.content)
-            for layer, weight in spec.content_layers.items()
+            losses.content_loss(features[layer], self.content[layer], spec.content)
+            for layer in spec.content_layers
         ]
-        for layer, weight in spec.style_layers.items():
-            error = self._style_error(features[layer], self.grams[layer], images)
-            terms.append(spec.style_weight * weight * error)
+        for layer in spec.style_layers:
+            terms.append(self._style_error(features[layer], self.grams[layer], images))
         terms.append(self._tv(images))
-        return torch.stack(terms, dim=1)
+        return self.weights * torch.stack(terms, dim=1)
 
     def _style_error(self, features: Tensor, target: Tensor, images: Tensor) -> Tensor:
         size = losses.LayerSize(
@@ -97,10 +134,9 @@ class Objective:
         return losses.style_loss(losses.gram_matrix(features), target, size, self.spec.style)
 
     def _tv(self, images: Tensor) -> Tensor:
-        if self.spec.tv_weight == 0:
+        if not self.with_tv:
             return images.new_zeros(images.shape[0])
-        tv = losses.total_variation(images, self.spec.tv_beta, self.spec.tv_reduction)
-        return self.spec.tv_weight * tv
+        return losses.total_variation(images, self.spec.tv_beta, self.spec.tv_reduction)
 
     def value_and_gradient(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Terms (N, K) and the gradient of each image's own sum of terms (N, 3, H, W)."""

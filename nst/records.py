@@ -2,6 +2,8 @@
 
 ======================  ===================================================================
 ``image.png``           the result
+``content.png``         the content image at the size that the run saw, where it has one
+``style.png``           the same of the style image
 ``sheet.png``           content, style and result side by side
 ``trace.csv``           a row per step: seconds and every weighted loss term
 ``snapshots/``          the image every ``snapshot_every`` steps
@@ -9,6 +11,10 @@
 ``record.json``         what was measured; renamed into place last, so a folder that has it
                         is complete
 ======================  ===================================================================
+
+Seconds, here and in the trace, are the wall time of the optimisation divided by ``batch``, the
+number of runs that shared it; so the seconds of several runs add up. ``batch_seconds`` is the
+whole. Memory is that of all runs of the batch.
 """
 
 from __future__ import annotations
@@ -39,7 +45,8 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
-        for name in (RECORD, "image.png", "sheet.png", "trace.csv", "config.yaml"):
+        pictures = ("image.png", "content.png", "style.png", "sheet.png")
+        for name in (RECORD, *pictures, "trace.csv", "config.yaml"):
             (path / name).unlink(missing_ok=True)
         shutil.rmtree(path / "snapshots", ignore_errors=True)
 
@@ -108,6 +115,11 @@ def load_runs(root: str | Path) -> pd.DataFrame:
         row = json.loads(file.read_text(encoding="utf-8"))
         rows.append({"folder": str(file.parent), **row})
     return pd.json_normalize(rows) if rows else pd.DataFrame()
+
+
+def load_trace(folder: Path) -> pd.DataFrame:
+    """``trace.csv`` of one run."""
+    return pd.read_csv(folder / "trace.csv")
 
 
 # --- facts about the machine and the code --------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -51,3 +52,127 @@ def _to_height(image: Image.Image, height: int) -> Image.Image:
         return image
     width = max(1, round(image.width * height / image.height))
     return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands at the border of a contact sheet: a label and, where there is one, a picture."""
+
+    label: str
+    picture: Image.Image | None = None
+
+
+def contact_sheet(
+    rows: Sequence[Head],
+    columns: Sequence[Head],
+    cells: Sequence[Sequence[Image.Image | None]],
+    *,
+    corner: Sequence[Head] = (),
+    height: int = 160,
+) -> Image.Image:
+    """Pictures in rows and columns, the originals on the border; None leaves a marked gap.
+
+    Args:
+        rows, columns: what each stands for
+        cells: a list of pictures for each row
+        corner: originals that belong to every cell
+        height: of a picture, in pixels
+    """
+    font = ImageFont.load_default(max(11, min(20, height // 11)))
+    assert isinstance(font, ImageFont.FreeTypeFont)  # Pillow has FreeType
+    line, gap = round(font.size * 1.5), max(4, height // 40)
+    sized = [[None if c is None else _to_height(c, height) for c in row] for row in cells]
+    width = max((c.width for row in sized for c in row if c), default=height)
+    left = _border_width(rows, corner, height, font) + gap
+    top = line + (height + gap if any(c.picture for c in columns) else 0) + gap
+    if corner:
+        top = max(top, line + height // 2 + 2 * gap)
+    size = (left + len(columns) * (width + gap), top + len(rows) * (height + gap))
+    canvas = Image.new("RGB", size, _BACKGROUND)
+    draw = ImageDraw.Draw(canvas)
+    _draw_corner(canvas, draw, corner, height, font)
+    for j, head in enumerate(columns):
+        x = left + j * (width + gap)
+        if head.picture is not None:
+            canvas.paste(_within(head.picture, width, height), (x, top - height - 2 * gap))
+            draw.text((x, top - height - line - gap), head.label, fill=_INK, font=font)
+        else:
+            draw.text((x, top - line), _cut(head.label, width, font), fill=_INK, font=font)
+    for i, (head, row) in enumerate(zip(rows, sized, strict=True)):
+        y = top + i * (height + gap)
+        _draw_row_head(canvas, draw, head, (0, y), (left - gap, height), font)
+        for j, cell in enumerate(row):
+            place = (left + j * (width + gap), y)
+            if cell is None:
+                _draw_gap(draw, place, (width, height), font)
+            else:
+                canvas.paste(cell, place)
+    return canvas
+
+
+Font = ImageFont.FreeTypeFont
+
+
+def _border_width(rows: Sequence[Head], corner: Sequence[Head], height: int, font: Font) -> int:
+    widths = [round(font.getlength(head.label)) + 8 for head in rows]
+    widths += [_to_height(head.picture, round(0.8 * height)).width for head in rows if head.picture]
+    beside = sum(_corner_width(head, height, font) for head in corner)
+    return max(min(max(widths, default=0), 2 * height), beside)
+
+
+def _corner_width(head: Head, height: int, font: Font) -> int:
+    picture = 0 if head.picture is None else _to_height(head.picture, height // 2).width
+    return max(picture, round(font.getlength(head.label))) + 6
+
+
+def _within(image: Image.Image, width: int, height: int) -> Image.Image:
+    copy = image.copy()
+    copy.thumbnail((width, height), Image.Resampling.LANCZOS)
+    return copy
+
+
+def _cut(label: str, width: int, font: Font) -> str:
+    """A label that fits, with an ellipsis where it does not."""
+    if font.getlength(label) <= width:
+        return label
+    while label and font.getlength(label + "…") > width:
+        label = label[:-1]
+    return label + "…"
+
+
+def _draw_corner(
+    canvas: Image.Image, draw: ImageDraw.ImageDraw, corner: Sequence[Head], height: int, font: Font
+) -> None:
+    x = 0
+    for head in corner:
+        draw.text((x + 1, 1), head.label, fill=_INK, font=font)
+        if head.picture is not None:
+            canvas.paste(_to_height(head.picture, height // 2), (x, round(font.size * 1.4)))
+        x += _corner_width(head, height, font)
+
+
+def _draw_row_head(
+    canvas: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    head: Head,
+    place: tuple[int, int],
+    size: tuple[int, int],
+    font: Font,
+) -> None:
+    x, y = place
+    if head.picture is not None:
+        picture = _within(head.picture, size[0], size[1] - round(font.size * 1.5))
+        canvas.paste(picture, (x, y + round(font.size * 1.4)))
+        draw.text((x + 2, y), _cut(head.label, size[0], font), fill=_INK, font=font)
+    else:
+        middle = y + (size[1] - font.size) / 2
+        draw.text((x + 2, middle), _cut(head.label, size[0], font), fill=_INK, font=font)
+
+
+def _draw_gap(
+    draw: ImageDraw.ImageDraw, place: tuple[int, int], size: tuple[int, int], font: Font
+) -> None:
+    x, y = place
+    draw.rectangle((x, y, x + size[0] - 1, y + size[1] - 1), fill="#f2f2f2", outline="#cccccc")
+    middle = (x + size[0] / 2, y + size[1] / 2)
+    draw.text(middle, "missing", fill="#999999", font=font, anchor="mm")

@@ -43,10 +43,16 @@ class NoSink:
 
 
 class WandbSink:
-    """One W&B run. After its first failure it stays silent."""
+    """One W&B run. After its first failure it stays silent.
 
-    def __init__(self, run: Any):
+    A workspace has one set of runs for all its sections, so what a study's section shows has keys
+    of its own: the run of a study logs its total, its results and its pictures under ``STUDY/``.
+    """
+
+    def __init__(self, run: Any, study: str | None = None):
         self._run = run
+        self._study = study
+        self._step = 0
         self._attempt(self._define)
 
     def _define(self) -> None:
@@ -64,16 +70,21 @@ class WandbSink:
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Numbers of one step, losses under ``loss/``."""
+        self._step = step
+        numbers = {f"loss/{k}": v for k, v in values.items()}
+        if self._study and "total" in values:
+            numbers[f"{self._study}/loss"] = values["total"]
         if self._run is not None:
-            self._attempt(self._run.log, {f"loss/{k}": v for k, v in values.items()}, step=step)
+            self._attempt(self._run.log, numbers, step=step)
 
     def log_image(self, step: int, key: str, file: Path, caption: str) -> None:
         """A picture of one step."""
+        name = f"{self._study}/{key}" if self._study else key
 
         def send() -> None:
             import wandb
 
-            self._run.log({key: wandb.Image(str(file), caption=caption)}, step=step)
+            self._run.log({name: wandb.Image(str(file), caption=caption)}, step=step)
 
         self._attempt(send)
 
@@ -81,6 +92,24 @@ class WandbSink:
         """Results of the whole run, shown in W&B's tables."""
         if self._run is not None:
             self._attempt(self._run.summary.update, dict(values))
+        if self._run is not None and self._study:
+            results = {f"{self._study}/{key}": v for key, v in flat_numbers(values).items()}
+            self._attempt(self._run.log, results, step=self._step)
+
+
+def flat_numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of nested dictionaries, their keys joined by ``_``.
+
+    >>> flat_numbers({"psnr": None, "losses": {"total": 2.0}, "seconds": 1})
+    {'losses_total': 2.0, 'seconds': 1}
+    """
+    found: dict[str, float] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= {f"{key}_{k}": v for k, v in flat_numbers(value).items()}
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            found[key] = value
+    return found
 
 
 @contextmanager
@@ -94,6 +123,7 @@ def wandb_sink(
     config: Mapping[str, Any],
     entity: str | None = None,
     group: str | None = None,
+    study: str | None = None,
     tags: Sequence[str] = (),
 ) -> Iterator[Sink]:
     """A W&B run for as long as the block lasts; an exception inside marks it as failed.
@@ -102,27 +132,35 @@ def wandb_sink(
         folder: the run's folder; W&B writes into ``folder/wandb``
         mode: ``offline`` or ``online``; online falls back to offline where W&B does not answer
         project, name, job_type, config, entity, group, tags: as in ``wandb.init``
+        study: whose section of the dashboard shows this run, or None
     """
-    options: dict[str, Any] = {
-        "dir": str(folder),
-        "project": project,
-        "entity": entity,
-        "name": name,
-        "group": group,
-        "job_type": job_type,
-        "tags": [tag[:64] for tag in tags],  # W&B's own limit
-        "config": dict(config),
+    options = {
+        **{"project": project, "entity": entity, "name": name, "group": group},
+        **{"job_type": job_type, "tags": list(tags), "config": dict(config)},
     }
-    run = _start(mode, options)
+    with open_run(folder, mode, options) as run:
+        yield NoSink() if run is None else WandbSink(run, study)
+
+
+@contextmanager
+def open_run(folder: Path, mode: Mode, options: Mapping[str, Any]) -> Iterator[Any]:
+    """A W&B run, or None where it cannot start, with a warning; finished when the block ends.
+
+    Args:
+        folder: W&B writes into ``folder/wandb``
+        mode: ``offline`` or ``online``; online falls back to offline where W&B does not answer
+        options: of ``wandb.init``
+    """
+    run = _start(mode, {"dir": str(folder), **options})
     if run is None:
-        yield NoSink()
+        yield None
         return
     failed = True
     try:
-        yield WandbSink(run)
+        yield run
         failed = False
     finally:
-        try:  # always: an open run would swallow the next job's
+        try:  # always: nothing else ends a run that has no process of its own
             run.finish(exit_code=int(failed))
         except Exception as error:
             log.warning("W&B could not finish its run: %s", error)
@@ -145,7 +183,7 @@ def _start(mode: Mode, options: dict[str, Any]) -> Any:
     attempts: tuple[Mode, ...] = ("online", "offline") if mode == "online" else ("offline",)
     for attempt in attempts:
         try:
-            return wandb.init(mode=attempt, reinit="finish_previous", settings=settings, **options)
+            return wandb.init(mode=attempt, reinit="create_new", settings=settings, **options)
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             rest = "logging offline; upload later with: wandb sync" if attempt == "online" else ""

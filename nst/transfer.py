@@ -5,12 +5,19 @@
 >>> cfg.optimizer.steps = 2
 >>> [progress.step for progress in Transfer(cfg).run()]
 [0, 1, 2]
+
+Several configs that may share a batch (:mod:`nst.batching`) run at once, an image each:
+
+>>> other = Config(size=32, seed=1)
+>>> other.optimizer.steps = 2
+>>> [tuple(progress.images.shape) for progress in Transfer(cfg, other).run()]
+[(2, 3, 32, 32), (2, 3, 32, 32), (2, 3, 32, 32)]
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +25,18 @@ from torch import Tensor
 
 from nst import inits, optimize
 from nst.backbones import load_backbone
-from nst.config import Config, InitKind, OptimizerName, Task, check, layer_sets, layer_weights
+from nst.batching import batch_key
+from nst.config import (
+    Config,
+    InitKind,
+    OptimizerName,
+    Task,
+    all_passes,
+    check,
+    layer_sets,
+    layer_weights,
+    start_kind,
+)
 from nst.errors import InputError
 from nst.images import resize
 from nst.objective import LossSpec, Objective
@@ -34,46 +52,59 @@ class Stage:
     Attributes:
         objective: in float32
         steering: the same in the precision of the run's steps
-        content, style: (1, 3, H, W) in [0, 1], or None where the task needs none
-        output: (H, W) of the image being optimised
+        contents, styles: (1, 3, H, W) in [0, 1] for each of the N runs; empty where the task needs
+            none; runs with the same picture share one tensor
+        output: (H, W) of the images being optimised
     """
 
     objective: Objective
     steering: Objective
-    content: Tensor | None
-    style: Tensor | None
+    contents: tuple[Tensor, ...]
+    styles: tuple[Tensor, ...]
     output: tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One step of a run.
+    """One step of N runs.
 
     Attributes:
         step: counted through all passes; 0 is the start image
-        seconds: of optimisation so far, the device synchronised
-        images: (1, 3, H, W), not clamped
-        terms: (1, K), weighted, in the order of ``objective.names``
-        restarts: how often the guard went back to the best image
+        seconds: of optimisation so far, all N together, the device synchronised
+        images: (N, 3, H, W), not clamped
+        terms: (N, K), weighted, in the order of ``objective.names``
+        restarts: (N,), how often the guard went back to the best image
     """
 
     step: int
     seconds: float
     images: Tensor
     terms: Tensor
-    restarts: int
+    restarts: Tensor
 
 
 class Transfer:
-    """A run: its backbone and its current stage, and the steps as they come."""
+    """N runs at once: their backbone and current stage, and the steps as they come.
 
-    def __init__(self, cfg: Config):
+    Each run takes the steps that it would take alone, up to rounding.
+    """
+
+    def __init__(self, *cfgs: Config):
         """
+        Args:
+            cfgs: one or more; ``cfg`` is the first, whose settings all share but those that
+                :mod:`nst.batching` lists
+
         Raises:
-            InputError: something the config names is missing or cannot work.
+            InputError: something that a config names is missing or cannot work.
+            ValueError: configs that cannot share a batch.
         """
-        check(cfg)
-        self.cfg = cfg
+        for cfg in cfgs:
+            check(cfg)
+        if len(cfgs) > 1 and len({batch_key(cfg) for cfg in cfgs}) > 1:
+            raise ValueError("these configs cannot share a batch; see nst.batching")
+        self.cfgs, self.cfg = cfgs, cfgs[0]
+        cfg = self.cfg
         self.device = pick_device(cfg.device)
         self.precision = choose(
             cfg.precision.name, self.device, to_zero=cfg.task is not Task.transfer
@@ -98,18 +129,19 @@ class Transfer:
     @property
     def total_steps(self) -> int:
         """Updates of all passes together."""
-        return self.cfg.optimizer.steps + sum(p.steps for p in self.cfg.passes)
+        return sum(steps for _, steps in all_passes(self.cfg))
 
     def run(self) -> Iterator[Progress]:
         """Optimise; yields the start image and then every step of every pass.
 
         Raises:
-            InputError: the start image's loss is not finite.
+            InputError: a start image's loss is not finite.
         """
         self.stage, self._watched = self._first, []
-        images = self._start()
-        done, seconds, restarts = 0, 0.0, 0
-        for number, (size, steps) in enumerate(self._plan()):
+        images = torch.cat([self._start(cfg) for cfg in self.cfgs]).to(self.device)
+        done, seconds = 0, 0.0
+        restarts = torch.zeros(len(self.cfgs), dtype=torch.int64, device=self.device)
+        for number, (size, steps) in enumerate(all_passes(self.cfg)):
             if number:
                 self.stage = self._stage(size)
                 images = resize(images, self.stage.output)
@@ -121,70 +153,51 @@ class Transfer:
                     _require_finite(step.terms)
                     if number:  # the last image of the pass before, at another size
                         continue
-                trips = restarts + int(step.restarts[0])
+                trips = restarts + step.restarts
                 yield Progress(done + step.index, seconds, images, step.terms, trips)
-            done, restarts = done + steps, restarts + int(step.restarts[0])
-
-    def _plan(self) -> list[tuple[int, int]]:
-        """(longest side, steps) of each pass."""
-        first = (self.cfg.size, self.cfg.optimizer.steps)
-        return [first, *((round(self.cfg.size * p.scale), p.steps) for p in self.cfg.passes)]
+            done, restarts = done + steps, restarts + step.restarts
 
     def _stage(self, size: int) -> Stage:
-        cfg = self.cfg
-        wants_content = cfg.task is not Task.texture
-        wants_style = cfg.task is not Task.content
-        content = load_image(cfg.content, size).to(self.device) if wants_content else None
-        style = None
-        if wants_style:
-            style = load_image(cfg.style, cfg.style_size or size).to(self.device)
-        objective = Objective(self.backbone, loss_spec(cfg), content, style)
-        pattern = load_image(cfg.style, size) if content is None else content
-        steering = objective
+        cfgs, task = self.cfgs, self.cfg.task
+        contents: tuple[Tensor, ...] = ()
+        styles: tuple[Tensor, ...] = ()
+        if task is not Task.texture:
+            contents = self._pictures([(cfg.content, size) for cfg in cfgs])
+        if task is not Task.content:
+            styles = self._pictures([(cfg.style, cfg.style_size or size) for cfg in cfgs])
+        specs = [loss_spec(cfg) for cfg in cfgs]
+        targets = (_batch(contents) if contents else None, styles or None)
+        objective = steering = Objective(self.backbone, specs, *targets)
         if self._steering is not self.backbone:
-            steering = Objective(self._steering, objective.spec, content, style)
-        return Stage(objective, steering, content, style, (pattern.shape[2], pattern.shape[3]))
+            steering = Objective(self._steering, specs, *targets)
+        pattern = contents[0] if contents else load_image(self.cfg.style, size)
+        return Stage(objective, steering, contents, styles, (pattern.shape[2], pattern.shape[3]))
 
-    def _start_kind(self) -> InitKind:
-        if self.cfg.init.kind is not InitKind.auto:
-            return self.cfg.init.kind
-        return InitKind.content if self.cfg.task is Task.transfer else InitKind.noise
+    def _pictures(self, wanted: Sequence[tuple[str, int]]) -> tuple[Tensor, ...]:
+        """(source, longest side) → (1, 3, H, W) each; what is wanted twice is loaded once."""
+        loaded = {key: load_image(*key).to(self.device) for key in dict.fromkeys(wanted)}
+        return tuple(loaded[key] for key in wanted)
 
-    def _start_scale(self) -> float:
-        """Spread of the start's noise; ``auto`` takes the content image as it is."""
-        init = self.cfg.init
-        plain = init.kind is InitKind.auto and self._start_kind() is InitKind.content
-        return 0.0 if plain else init.scale
-
-    @property
-    def start_is_random(self) -> bool:
-        """Whether the seed decides anything."""
-        return self._start_scale() > 0
-
-    def _start(self) -> Tensor:
-        """The start image (1, 3, H, W)."""
-        init, size, seeds = self.cfg.init, self.stage.output, [self.cfg.seed]
-        kind, distribution = self._start_kind(), init.distribution.name
+    def _start(self, cfg: Config) -> Tensor:
+        """The start image of one run (1, 3, H, W)."""
+        init, size, seeds = cfg.init, self.stage.output, [cfg.seed]
+        kind, distribution = start_kind(cfg), init.distribution.name
         if kind is InitKind.noise:
-            start = inits.noise(
+            return inits.noise(
                 seeds, size, mean=init.mean, scale=init.scale, distribution=distribution
             )
-        elif kind is InitKind.smooth_noise:
-            start = inits.smooth_noise(
+        if kind is InitKind.smooth_noise:
+            return inits.smooth_noise(
                 seeds, size,
                 sigma=init.sigma, mean=init.mean, scale=init.scale, distribution=distribution,
             )  # fmt: skip
-        else:
-            source = {
-                InitKind.content: self.cfg.content,
-                InitKind.style: self.cfg.style,
-                InitKind.image: str(init.image),
-            }[kind]
-            image = resize(load_image(source, max(size)), size)
-            start = inits.from_image(
-                image, seeds, scale=self._start_scale(), distribution=distribution
-            )
-        return start.to(self.device)
+        source = {
+            InitKind.content: cfg.content,
+            InitKind.style: cfg.style,
+            InitKind.image: str(init.image),
+        }[kind]
+        image = resize(load_image(source, max(size)), size)
+        return inits.from_image(image, seeds, scale=_start_scale(cfg), distribution=distribution)
 
     def _optimise(self, start: Tensor, steps: int) -> Iterator[Step]:
         evaluate = engine(self.stage.steering)
@@ -221,6 +234,23 @@ class Transfer:
             if self.device.type != "cpu":
                 torch.accelerator.synchronize()
             yield step, time.perf_counter() - begin
+
+
+def _start_scale(cfg: Config) -> float:
+    """Spread of the start's noise; ``auto`` takes the content image as it is."""
+    plain = cfg.init.kind is InitKind.auto and start_kind(cfg) is InitKind.content
+    return 0.0 if plain else cfg.init.scale
+
+
+def start_is_random(cfg: Config) -> bool:
+    """Whether the seed decides anything."""
+    return _start_scale(cfg) > 0
+
+
+def _batch(pictures: Sequence[Tensor]) -> Tensor:
+    """Pictures of one size as a batch: (1, 3, H, W) where all are the same, else (N, 3, H, W)."""
+    same = all(picture is pictures[0] for picture in pictures)
+    return pictures[0] if same else torch.cat(list(pictures))
 
 
 def loss_spec(cfg: Config) -> LossSpec:

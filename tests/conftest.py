@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+import wandb
 from hydra import compose, initialize_config_dir
 from torch import Tensor
 
 from nst import cli, config
 from nst.backbones import Backbone, load_backbone
 from nst.config import Config
+from tests.wandb_server import KEY, WandbServer
 
 cli.register()
 
@@ -22,9 +26,11 @@ Compose = Callable[..., Config]
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the machine's user has set up for W&B and Hydra must not decide a test."""
-    for name in ("WANDB_MODE", "WANDB_DIR", "WANDB_PROJECT", "WANDB_API_KEY", "HYDRA_FULL_ERROR"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [*filter(lambda name: name.startswith("WANDB_"), os.environ), "HYDRA_FULL_ERROR"]:
+        if name != "WANDB_SERVICE":  # W&B's own, of the process it started
+            monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
 @pytest.fixture
@@ -56,3 +62,21 @@ def picture() -> Tensor:
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
+    """A W&B server on the loopback interface; this process and those it starts are logged in."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("HOME", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setattr(sys, "exit", sys.exit)  # W&B hooks it anew after each teardown
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    with WandbServer() as started:
+        monkeypatch.setenv("WANDB_BASE_URL", started.url)
+        monkeypatch.setenv("WANDB_API_KEY", KEY)
+        wandb.teardown()  # W&B remembers where it logged in
+        yield started
+        wandb.teardown()
+    assert started.unknown == []

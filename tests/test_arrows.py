@@ -23,7 +23,11 @@ ARROWS: dict[str, set[str]] = {
     "metrics": set(),
     "sheets": set(),
     "tracking": set(),
+    "tracking_report": {"labels", "tracking"},
     "records": set(),
+    "sweeps": {"errors", "records"},
+    "figures": {"records", "sweeps"},
+    "report": {"figures", "sheets", "sweeps"},
     "paintings": {"names"},
     "samples": {"images", "names", "paintings"},
     "procedural": {"images", "names", "paintings"},
@@ -33,14 +37,17 @@ ARROWS: dict[str, set[str]] = {
     "explicit": {"losses", "backbones", "objective"},
     "precision": {"explicit", "objective", "optimize"},
     "config": {"errors", "layers", "names"},
-    "cli": {"errors", "config"},
+    "launcher": {"batching", "config", "errors", "job"},
+    "cli": {"errors", "config", "launcher"},
+    "batching": {"config", "images", "names", "samples"},
+    "labels": {"config", "layers"},
     "transfer": {
-        *("backbones", "config", "errors", "images", "inits", "objective", "optimize"),
+        *("backbones", "batching", "config", "errors", "images", "inits", "objective", "optimize"),
         *("precision", "samples"),
     },
     "job": {
-        *("config", "images", "metrics", "names", "objective", "records", "sheets", "tracking"),
-        "transfer",
+        *("config", "images", "labels", "metrics", "names", "objective", "records", "sheets"),
+        *("tracking", "transfer"),
     },
 }
 

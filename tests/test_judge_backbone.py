@@ -31,8 +31,8 @@ def test_candidates_make_a_table_and_sheets(
         for key, value in stage.state_dict().items()
     }
     torch.save(state, tmp_path / "judge.pth")
-    common = f"--judge {tmp_path}/judge.pth --output {tmp_path}/out --size 32 --steps 1"
-    common += " --contents coffee --styles ink mosaic"
+    common = f"--judge {tmp_path}/judge.pth --output {tmp_path}/out --size 32"
+    common += " --contents coffee --styles ink mosaic --override optimizer.steps=1 loss.tv_weight=1"
     for weights in ("shipped", "random"):
         command = f"judge_backbone --name {weights} --weights {weights} {common}"
         monkeypatch.setattr("sys.argv", command.split())

@@ -103,3 +103,26 @@ def test_groups_add_up() -> None:
         "style": 5.0,
         "tv": 0.5,
     }
+
+
+def test_each_image_may_have_its_own_targets_and_weights(mini: Backbone, picture: Tensor) -> None:
+    contents = torch.cat((picture, picture.flip(2), picture * 0.5))
+    styles = [picture.flip(3), picture[..., :20], picture[..., 4:, 4:]]  # of three sizes
+    specs = [
+        LossSpec({"conv_4": a}, {"relu_1": 1.0, "relu_3": b}, c, d, tv_weight=e)
+        for a, b, c, d, e in [(1, 2, 3, 4, 5), (0.5, 0, 1, 100, 0), (1, 1, 0, 1e-3, 0.1)]
+    ]
+    images = torch.cat((picture * 0.7, picture * 0.9, 1 - picture))
+    together = Objective(mini, specs, contents, styles).value_and_gradient(images)
+    for i, spec in enumerate(specs):
+        alone = Objective(mini, spec, contents[i : i + 1], styles[i])
+        for found, expected in zip(
+            together, alone.value_and_gradient(images[i : i + 1]), strict=True
+        ):
+            torch.testing.assert_close(found[i : i + 1], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_images_of_one_batch_share_layers_and_conventions(mini: Backbone, picture: Tensor) -> None:
+    for other in (LossSpec({"conv_2": 1.0}), LossSpec({"conv_4": 1.0}, content="mean")):
+        with pytest.raises(ValueError, match="weights only"):
+            Objective(mini, [LossSpec({"conv_4": 1.0}), other], picture)

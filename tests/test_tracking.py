@@ -14,6 +14,7 @@ import pytest
 from nst.job import Context, run_job
 from nst.tracking import WandbSink, wandb_sink
 from tests.conftest import Compose
+from tests.wandb_server import ServedRun, WandbServer
 
 
 def read_back(folder: Path) -> list[dict[str, Any]]:
@@ -22,6 +23,14 @@ def read_back(folder: Path) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(run)]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [json.loads(line) for line in out.splitlines() if line.strip()]
+
+
+def sync(*folders: Path) -> None:
+    """Upload the offline runs of folders, as a user does."""
+    runs = [str(run) for folder in folders for run in folder.glob("wandb/offline-run-*")]
+    command = [sys.executable, "-m", "wandb", "sync", *runs]
+    done = subprocess.run(command, cwd=folders[0], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_run_is_logged_into_its_own_folder(composed: Compose, run_folder: Path) -> None:
@@ -50,12 +59,15 @@ def test_a_failed_run_leaves_none_open(tmp_path: Path) -> None:
 
     def fail() -> None:
         with wandb_sink(tmp_path, name="fails", **options):
-            assert wandb.run is not None
             raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError, match="in the middle"):
         fail()
     assert wandb.run is None
+    (run,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(run)]
+    summary = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert (summary["state"], summary["exit_code"]) == ("failed", 1)
 
 
 class Broken:
@@ -95,3 +107,64 @@ def test_online_without_an_account_goes_on_offline(
 def test_none_writes_nothing(composed: Compose, run_folder: Path) -> None:
     run_job(composed("optimizer.steps=1", "logger=none"), Context(run_folder))
     assert not (run_folder / "wandb").exists()
+
+
+STUDY = (
+    *("study=layer_ablation", "content_layer=conv_4", "optimizer.steps=2", "snapshot_every=2"),
+    *("logger=wandb", "logger.tags=[mine]"),
+)
+
+
+def check_arrived(run: ServedRun, record: dict[str, Any]) -> None:
+    """What W&B must hold of a run of ``STUDY``: as much as its folder."""
+    assert run.exit_code == 0
+    assert run.attributes["groupName"] == "sweep-1"
+    assert run.attributes["jobType"] == "content"
+    assert run.attributes["displayName"] == "content_layer=conv_4"
+    tags = {"content:conv_4", "init:noise", "optimizer:lbfgs", "seed:0", "mine"}
+    assert tags | {"study:layer_ablation"} <= set(run.attributes["tags"])
+    assert run.config["layers"]["content"] == "conv_4"
+    assert run.config["layers"]["content_depth"] == 4
+    assert run.config["config_hash"] == record["config_hash"]
+    assert [row["_step"] for row in run.history] == [0, 1, 2]
+    losses = [row["loss/total"] for row in run.history]
+    assert losses == [row["layer_ablation/loss"] for row in run.history]
+    assert losses[-1] < losses[0]
+    assert run.last("layer_ablation/psnr") == pytest.approx(record["psnr"])
+    assert run.summary["psnr"] == pytest.approx(record["psnr"])
+    assert run.summary["losses"]["total"] == pytest.approx(record["losses"]["total"])
+
+
+def check_pictures(run: ServedRun, folder: Path) -> None:
+    """The sheet and both snapshots, byte for byte."""
+    media = {file for name, file in run.files.items() if name.startswith("media/images/")}
+    local = [folder / "sheet.png", *(folder / "snapshots").iterdir()]
+    assert len(local) == 3
+    assert media == {file.read_bytes() for file in local}
+    assert run.last("layer_ablation/sheet")["path"] in run.files
+
+
+def test_sync_uploads_an_offline_run(
+    composed: Compose, run_folder: Path, server: WandbServer
+) -> None:
+    context = Context(run_folder, "content_layer=conv_4", "sweep-1")
+    record = run_job(composed(*STUDY), context)
+    assert server.runs == {}
+    sync(run_folder)
+    check_arrived(server.run(), record)
+    check_pictures(server.run(), run_folder)
+
+
+def test_online_uploads_at_once(composed: Compose, run_folder: Path, server: WandbServer) -> None:
+    context = Context(run_folder, "content_layer=conv_4", "sweep-1")
+    record = run_job(composed(*STUDY, "logger.mode=online", "logger.entity=team"), context)
+    assert server.run().attributes["entity"] == "team"
+    check_arrived(server.run(), record)
+    check_pictures(server.run(), run_folder)
+
+
+def test_a_run_of_no_study_has_plain_keys(composed: Compose, run_folder: Path) -> None:
+    run_job(composed("logger=wandb", "optimizer.steps=1"), Context(run_folder))
+    text = json.dumps(read_back(run_folder))
+    assert '"sheet.path"' in text
+    assert "study:" not in text

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
+from nst.backbones import Backbone
 from nst.config import config_hash
 from nst.errors import InputError
+from nst.objective import LossSpec, Objective
+from nst.optimize import Step, lbfgs
 from nst.transfer import Progress, Transfer, loss_spec, pick_device
 from tests.conftest import Compose
 
@@ -98,3 +102,52 @@ def test_a_loss_that_starts_infinite_is_refused(composed: Compose) -> None:
     overrides = ("loss=gatys2015", "loss.style_weight=1e300", "optimizer.steps=1")
     with pytest.raises(InputError, match="start image's loss is not finite"):
         run(composed, *overrides)
+
+
+DIFFERENT = (
+    ("init=noise", "seed=0"),
+    ("init=smooth_noise", "seed=1", "style=swirl", "style_size=64"),
+    ("init=content", "init.scale=0.1", "loss.style_weight=30", "loss.content_weight=2"),
+    ("init=style", "style=ink", "loss.tv_weight=0", "loss.style_layer_weights=[1,0,0,2,1]"),
+)
+
+
+@pytest.mark.parametrize("optimizer", [["lbfgs"], ["adam"], ["sgd", "optimizer.lr=1e-4"]])
+def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[str]) -> None:
+    """Up to rounding, which the steps of L-BFGS amplify."""
+    name, *rate = optimizer
+    passes = "passes=[{scale:1.5,steps:2}]"
+    shared = (f"optimizer={name}", *rate, "optimizer.steps=5", passes, "precision=float32")
+    cfgs = [composed(*own, *shared) for own in DIFFERENT]
+    together = list(Transfer(*cfgs).run())
+    for i, cfg in enumerate(cfgs):
+        alone = list(Transfer(cfg).run())
+        assert [p.step for p in alone] == [p.step for p in together]
+        for a, b in zip(alone, together, strict=True):
+            torch.testing.assert_close(b.terms[i].sum(), a.terms.sum(), rtol=2e-3, atol=0)
+            assert (b.images[i] - a.images[0]).abs().mean() < 1e-3
+        assert int(alone[-1].restarts[0]) == int(together[-1].restarts[i])
+
+
+def test_in_double_precision_a_batch_is_exact(mini: Backbone, picture: torch.Tensor) -> None:
+    """Long after single precision has gone apart: 40 steps of L-BFGS to 1e-9."""
+    backbone = copy.deepcopy(mini).double()
+    specs = [LossSpec({"conv_4": 1.0}, {"relu_1": 1.0, "relu_5": w}) for w in (0.1, 10.0, 3.0)]
+    content = picture.double()
+    styles = [content.flip(2), content[..., :20], content.flip(3)]
+    starts = content * torch.tensor([0.9, 0.5, 0.2]).view(-1, 1, 1, 1)
+
+    def last(spec: list[LossSpec], style: list[torch.Tensor], start: torch.Tensor) -> Step:
+        evaluate = Objective(backbone, spec, content, style).value_and_gradient
+        *_, step = lbfgs(evaluate, start, steps=40, clamp=True)
+        return step
+
+    together = last(specs, styles, starts)
+    for i in range(3):
+        alone = last(specs[i : i + 1], styles[i : i + 1], starts[i : i + 1])
+        torch.testing.assert_close(together.images[i], alone.images[0], rtol=0, atol=1e-9)
+
+
+def test_what_cannot_share_is_refused(composed: Compose) -> None:
+    with pytest.raises(ValueError, match="cannot share a batch"):
+        Transfer(composed(), composed("content_layer=conv_2"))

@@ -1,0 +1,80 @@
+"""Which runs may share a batch: N images in one forward pass, on one device.
+
+Runs share when they differ in nothing but the start image (``seed``, ``init``), the weights of the
+loss's terms, and the pictures, as long as the image being optimised keeps its size. Everything
+else is the same for all images of a batch: network, layers, conventions, optimiser, steps, task.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from nst.config import Config, Task, all_passes, layer_sets, picture_settings
+from nst.images import fitted
+from nst.names import SAMPLES
+from nst.samples import open_source
+
+OWN = ("seed", "init", "content", "style", "style_size")
+"""Keys that may differ within a batch, besides the logger and the snapshots."""
+
+OWN_LOSS = (
+    "content_weight style_weight tv_weight content_layer_weights style_layer_weights"
+).split()
+"""The same, below ``loss``."""
+
+
+def batch_key(cfg: Config) -> str:
+    """Configs with the same key may share a batch.
+
+    Raises:
+        InputError: a layer that is not there, or a picture that cannot be read.
+    """
+    shared: dict[str, Any] = picture_settings(cfg)
+    for key in OWN:
+        del shared[key]
+    for key in OWN_LOSS:
+        del shared["loss"][key]
+    shared["content_layer"], shared["style_layers"] = layer_sets(cfg)
+    width_height = _size_of(cfg.style if cfg.task is Task.texture else cfg.content)
+    shared["outputs"] = [fitted(width_height, side) for side, _ in all_passes(cfg)]
+    return json.dumps(shared, sort_keys=True)
+
+
+def _size_of(source: str) -> tuple[int, int]:
+    """(W, H) of a picture by sample name or path."""
+    path = Path(source).expanduser()
+    changed = path.stat().st_mtime_ns if source not in SAMPLES and path.is_file() else 0
+    return _size_at(source, changed)
+
+
+@lru_cache(maxsize=256)
+def _size_at(source: str, changed: int) -> tuple[int, int]:
+    return open_source(source).size
+
+
+def batches(keys: Sequence[str | None], limit: int) -> list[list[int]]:
+    """Sort jobs into batches of at most ``limit``, about equally large, in order of appearance.
+
+    Args:
+        keys: of the jobs; None for one that can share with nobody
+        limit: 1 or more
+
+    Returns:
+        The jobs' indices, batch by batch.
+
+    >>> batches(["a", "b", "a", None, "a", "a", "a"], 3)
+    [[0, 2, 4], [5, 6], [1], [3]]
+    """
+    groups: dict[object, list[int]] = {}
+    for index, key in enumerate(keys):
+        groups.setdefault(index if key is None else key, []).append(index)
+    found = []
+    for members in groups.values():
+        size = math.ceil(len(members) / math.ceil(len(members) / limit))
+        found += [members[i : i + size] for i in range(0, len(members), size)]
+    return found

@@ -1,0 +1,131 @@
+"""``hydra/launcher=batched``, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nst.records import load_runs
+from tests.end_to_end.test_run import QUICK, ROOT, run
+
+SWEEP = ["-m", *QUICK, "init=noise", "logger=none", "hydra.sweep.dir=sweep"]
+BATCHED = [*SWEEP, "hydra/launcher=batched"]
+
+SPY = """
+from pathlib import Path
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+
+class Spy(Callback):
+    def note(self, text):
+        with open("spied.txt", "a") as file:
+            print(text, HydraConfig.get().job.num, file=file)
+
+    def on_job_start(self, config, *, task_function, **kwargs):
+        assert task_function.__name__ == "main"
+        assert Path(config.hydra.runtime.output_dir, ".hydra/hydra.yaml").is_file()
+        self.note("start")
+
+    def on_job_end(self, config, job_return, **kwargs):
+        assert config.hydra.job.num == HydraConfig.get().job.num
+        self.note(job_return.status.name)
+"""
+
+
+def files(root: Path) -> set[str]:
+    return {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()}
+
+
+def test_a_batched_sweep_leaves_what_a_plain_one_does(tmp_path: Path) -> None:
+    sweep = ["seed=0,1", "loss.style_weight=30,300", "snapshot_every=1"]
+    folders = [tmp_path / name for name in ("plain", "batched")]
+    for folder, arguments in zip(folders, (SWEEP, BATCHED), strict=True):
+        folder.mkdir()
+        done = run(*arguments, *sweep, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+    assert files(folders[0]) == files(folders[1])
+    plain, batched = (load_runs(folder) for folder in folders)
+    assert plain["batch"].tolist() == [1] * 4
+    assert batched["batch"].tolist() == [4] * 4
+    for key in ("config_hash", "seed", "overrides"):
+        assert plain[key].tolist() == batched[key].tolist()
+    for a, b in zip(plain["losses.total"], batched["losses.total"], strict=True):
+        assert a == pytest.approx(b, rel=2e-3)
+    for folder in (folders[1] / "sweep").glob("*_*"):
+        log = (folder / "nst.log").read_text()
+        assert f"{folder.name}/image.png" in log  # its own result, and no other's
+        assert log.count("image.png") == 1
+        overrides = (folder / ".hydra" / "overrides.yaml").read_text()
+        assert json.loads((folder / "record.json").read_text())["overrides"][0] in overrides
+
+
+def test_a_job_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
+    """One has no picture, one no finite loss; both are reported as Hydra reports failures."""
+    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    (tmp_path / "spy.py").write_text(SPY)
+    done = run(
+        *BATCHED, "content=coffee,broken.png", "loss.style_weight=10,1e300,20",
+        "+hydra.callbacks.spy._target_=spy.Spy",
+        cwd=tmp_path, PYTHONPATH=str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "broken.png is not an image" in done.stdout + done.stderr
+    assert "start image's loss is not finite" in done.stdout + done.stderr
+    done_runs = load_runs(tmp_path / "sweep")
+    assert done_runs["config.loss.style_weight"].tolist() == [10, 20]
+    spied = (tmp_path / "spied.txt").read_text().splitlines()
+    assert spied[:3] == ["start 0", "start 1", "start 2"]  # together
+    assert spied[3:6] == ["COMPLETED 2", "FAILED 1", "COMPLETED 0"]
+    assert spied[6:] == [f"{what} {i}" for i in (3, 4, 5) for what in ("start", "FAILED")]
+    (log,) = (tmp_path / "sweep").glob("1_*/nst.log")
+    assert "not finite" in log.read_text().splitlines()[-1]
+
+
+def test_jobs_that_cannot_share_run_in_batches_of_their_own(tmp_path: Path) -> None:
+    done = run(
+        *BATCHED, "content_layer=conv_2,conv_4", "seed=0,1,2", "hydra.launcher.max_batch=2",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Launching 6 jobs locally, in batches of 2, 1, 2, 1" in done.stdout
+    table = load_runs(tmp_path / "sweep")
+    assert table["batch"].tolist() == [2, 2, 1, 2, 2, 1]
+
+
+def test_a_wrong_size_of_batch_is_one_line(tmp_path: Path) -> None:
+    done = run(*BATCHED, "seed=0,1", "hydra.launcher.max_batch=0", cwd=tmp_path)
+    assert done.returncode != 0
+    assert "hydra.launcher.max_batch=0: expected 1 or more" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_sweep_keeps_what_there_is(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "run.py"), *BATCHED, "seed=0,1", "optimizer.steps=100000"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        wait_for(lambda: len(list(tmp_path.rglob("trace.csv"))) == 2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode != 0
+    assert errors.strip() == "interrupted; what there is stays in sweep"
+    assert len(list(tmp_path.rglob("image.png"))) == 2
+    assert not list(tmp_path.rglob("record.json"))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
