@@ -7,6 +7,7 @@ further, and an in-place ReLU never overwrites a convolution that was asked for.
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import logging
 import math
@@ -89,7 +90,7 @@ class Backbone(nn.Module):
         wanted = set(layers)
         found = {"input": images} if "input" in wanted else {}
         missing = wanted - {"input"}
-        x = (images - self.mean) / self.std
+        x = self.normalise(images)
         previous = "input"
         for name, stage in self.chain.items():
             if not missing:
@@ -97,22 +98,36 @@ class Backbone(nn.Module):
             if isinstance(stage, nn.ReLU):
                 x = F.relu(x, inplace=previous not in wanted)
             else:
-                x = self._run_stage(name, stage, x, images)
+                self.require_room(name, x, images)
+                x = stage(x)
             if name in missing:
                 found[name] = x
                 missing.remove(name)
             previous = name
         return found
 
-    def _run_stage(self, name: str, stage: nn.Module, x: Tensor, images: Tensor) -> Tensor:
-        if min(x.shape[2:]) < _smallest_side(stage):
+    def normalise(self, images: Tensor) -> Tensor:
+        """What the first convolution takes: (N, 3, H, W), channels last, in the weights' dtype."""
+        x = (images - self.mean) / self.std
+        dtype = next(self.chain.parameters()).dtype
+        return x.to(dtype, memory_format=torch.channels_last)
+
+    def require_room(self, name: str, x: Tensor, images: Tensor) -> None:
+        """Refuse an input x (N, C, H, W) too small for a stage, naming the images' own size."""
+        if min(x.shape[2:]) < _smallest_side(self.chain[name]):
             h, w = images.shape[2:]
             raise InputError(
                 f"an image of {w}×{h} pixels is too small for layer {name} of {self.name} "
                 f"and what follows it; use a larger size or earlier layers"
             )
-        features: Tensor = stage(x)
-        return features
+
+    def in_precision(self, dtype: torch.dtype) -> Backbone:
+        """The same network with weights and activations of another dtype; itself if of this one."""
+        if next(self.chain.parameters()).dtype == dtype:
+            return self
+        twin = copy.deepcopy(self)
+        twin.chain.to(dtype)  # not the mean and the std: pixels are normalised as they are
+        return twin
 
 
 def _smallest_side(stage: nn.Module) -> int:

@@ -80,6 +80,12 @@ class OptimizerName(StrEnum):
     sgd = "sgd"
 
 
+class PrecisionName(StrEnum):
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
 class LoggerName(StrEnum):
     wandb = "wandb"
     none = "none"
@@ -211,6 +217,10 @@ class Config:
     )
     seed: int = _doc("of the start image's noise", 0)
     device: str = _doc("auto, cpu, cuda, cuda:1, mps", "auto")
+    precision: PrecisionName = _doc(
+        "of the backbone; auto: bfloat16 where the device is fast at it and it does no harm",
+        PrecisionName.auto,
+    )
     snapshot_every: int = _doc("save the image every so many steps; 0: never", 0)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     study: StudyConfig = field(default_factory=StudyConfig)

@@ -304,6 +304,7 @@ def _shared_results(
         "width": width,
         "height": height,
         "backbone": {"name": transfer.backbone.name, **_weights(transfer)},
+        "precision": _precision(transfer),
         "device": str(transfer.device),
         "device_name": records.device_name(str(transfer.device)),
         "threads": torch.get_num_threads(),
@@ -330,6 +331,12 @@ def _facts(cfg: Config, context: Context) -> dict[str, Any]:
 def _weights(transfer: Transfer) -> dict[str, str]:
     weights = asdict(transfer.backbone.weights)
     return {"weights": weights["name"], "sha256": weights["sha256"]}
+
+
+def _precision(transfer: Transfer) -> dict[str, str | None]:
+    """What the steps were computed in, and why; the record's own losses are float32's."""
+    chosen = transfer.precision
+    return {"name": chosen.name, "why": chosen.why, "fell_back": transfer.fell_back}
 
 
 def _similarity(images: Tensor, content: Tensor | None) -> dict[str, float | None]:
@@ -367,6 +374,8 @@ def _report(record: Mapping[str, Any], folder: Path) -> None:
     share = "" if batch == 1 else f" (a share of {whole:.1f} s for {batch} runs at once)"
     took = f"{record['steps']} steps in {record['seconds']:.1f} s{share}"
     log.info("%s after %s%s", losses, took, close)
+    if record["precision"]["fell_back"]:
+        log.info("precision: %s", record["precision"]["fell_back"])
     if record["restarts"]:
         log.info("the guard went back to the best image %d times", record["restarts"])
     log.info("%s", _relative(folder / "image.png"))

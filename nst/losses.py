@@ -19,21 +19,38 @@ import torch
 from torch import Tensor
 
 _TINY = 1e-12
+_PARTS = 16
 
 
 def gram_matrix(features: Tensor) -> Tensor:
     """Gram matrix divided by the number of positions: ``F Fᵀ / M`` (2015 paper, eq. 3).
 
-    The division comes before the product, so that half precision does not overflow.
-
     Args:
-        features: (N, C, H, W)
+        features: (N, C, H, W); no copy is made of channels_last memory
 
     Returns:
-        (N, C, C), symmetric and positive semi-definite.
+        (N, C, C), symmetric and positive semi-definite; float32 for bfloat16 features.
     """
-    flat = features.flatten(2)  # (N, C, M)
-    return (flat / flat.shape[2]) @ flat.transpose(1, 2)
+    rows = features.flatten(2).transpose(1, 2)  # (N, M, C)
+    sums = _half_gram_sums(rows) if rows.dtype == torch.bfloat16 else rows.transpose(1, 2) @ rows
+    return sums / rows.shape[1]
+
+
+def _half_gram_sums(rows: Tensor) -> Tensor:
+    """``Fᵀ F`` of bfloat16 rows (N, M, C), summed in float32: (N, C, C).
+
+    A product of bfloat16 matrices comes rounded to 8 bits. So the positions are cut into parts
+    whose products are summed in float32, which averages the rounding away; where the parts would
+    be too small for that to be fast, the rows are made float32 first.
+    """
+    part = rows.shape[1] // _PARTS
+    if part < rows.shape[2]:
+        rows = rows.float()
+        return rows.transpose(1, 2) @ rows
+    whole, rest = rows[:, : part * _PARTS], rows[:, part * _PARTS :].float()
+    parts = whole.reshape(-1, _PARTS, part, rows.shape[2])  # (N, parts, M / parts, C)
+    sums = (parts.transpose(2, 3) @ parts).sum(1, dtype=torch.float32)
+    return sums + rest.transpose(1, 2) @ rest
 
 
 def squared_distance(x: Tensor, y: Tensor) -> Tensor:
@@ -55,7 +72,7 @@ StyleFactor = Callable[[Tensor, LayerSize], Tensor]
 
 
 def _constant(value: float, like: Tensor) -> Tensor:
-    return torch.full((like.shape[0],), value, dtype=torch.float32, device=like.device)
+    return torch.full((like.shape[0],), value, dtype=like.dtype, device=like.device)
 
 
 def _content_half_sum(p: Tensor) -> Tensor:
@@ -180,3 +197,26 @@ def total_variation(images: Tensor, beta: float = 2.0, reduction: str = "sum") -
         squares = squares.clamp_min(_TINY).pow(beta / 2)  # clamped: no infinite slope at 0
     per_image = squares.flatten(1)
     return per_image.sum(1) if reduction == "sum" else per_image.mean(1)
+
+
+def total_variation_gradient(
+    images: Tensor, beta: float = 2.0, reduction: str = "sum"
+) -> tuple[Tensor, Tensor]:
+    """:func:`total_variation` (N,) and its gradient (N, C, H, W), for H and W above 1."""
+    here = images[..., :-1, :-1]
+    a, b = images[..., 1:, :-1] - here, images[..., :-1, 1:] - here
+    squares = a.square().addcmul_(b, b)
+    slope = 2.0 if reduction == "sum" else 2.0 / squares[0].numel()  # of (a² + b²) by a, over a
+    if beta == 2:
+        values = squares
+        a, b = a.mul_(slope), b.mul_(slope)
+    else:
+        squares = squares.clamp_min_(_TINY)
+        values, slopes = squares.pow(beta / 2), squares.pow(beta / 2 - 1) * (slope * beta / 2)
+        a, b = a.mul_(slopes), b.mul_(slopes)
+    gradient = torch.zeros_like(images)
+    gradient[..., 1:, :-1] += a
+    gradient[..., :-1, 1:] += b
+    gradient[..., :-1, :-1] -= a.add_(b)
+    per_image = values.flatten(1)
+    return (per_image.sum(1) if reduction == "sum" else per_image.mean(1)), gradient

@@ -52,7 +52,9 @@ class LossSpec:
 class Objective:
     """Σ α w_l L_content + Σ β w_l E_style + γ TV, term by term, for N images that never mix.
 
-    Targets are computed once. Terms whose weight is 0 are computed all the same when their layers
+    Targets are computed once, by the same backbone, so that in bfloat16 they share the rounding of
+    its weights: an image is the closer to them for it. They are kept in float32, as are the Gram
+    matrices and the losses. Terms whose weight is 0 are computed all the same when their layers
     are named, so that a trace shows them; name no layers to leave them out. Images may share
     their targets and weights or have their own.
 
@@ -95,7 +97,8 @@ class Objective:
         self.weights = torch.tensor([s.weights for s in specs], device=device)
         self.with_tv = any(s.tv_weight for s in specs)
         with torch.no_grad():
-            self.content = backbone(content, spec.content_layers) if content is not None else {}
+            contents = backbone(content, spec.content_layers) if content is not None else {}
+            self.content = {name: _at_least_float32(f) for name, f in contents.items()}
             self.grams = self._gram_targets(style) if style is not None else {}
 
     def _gram_targets(self, style: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:
@@ -142,6 +145,10 @@ class Objective:
             terms = self(images)
             (gradient,) = torch.autograd.grad(terms.sum(), images)
         return terms.detach(), gradient
+
+
+def _at_least_float32(features: Tensor) -> Tensor:
+    return features.float() if features.dtype == torch.bfloat16 else features
 
 
 def group_terms(names: tuple[str, ...], values: list[float]) -> dict[str, float]:

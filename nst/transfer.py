@@ -40,7 +40,8 @@ from nst.config import (
 from nst.errors import InputError
 from nst.images import resize
 from nst.objective import LossSpec, Objective
-from nst.optimize import Step, ValueAndGradient
+from nst.optimize import Step
+from nst.precision import Watched, choose, engine
 from nst.samples import load_image
 
 
@@ -49,12 +50,15 @@ class Stage:
     """One pass of a run at one size: the pictures as tensors, and the objective they define.
 
     Attributes:
+        objective: in float32
+        steering: the same in the precision of the run's steps
         contents, styles: (1, 3, H, W) in [0, 1] for each of the N runs; empty where the task needs
             none; runs with the same picture share one tensor
         output: (H, W) of the images being optimised
     """
 
     objective: Objective
+    steering: Objective
     contents: tuple[Tensor, ...]
     styles: tuple[Tensor, ...]
     output: tuple[int, int]
@@ -102,6 +106,9 @@ class Transfer:
         self.cfgs, self.cfg = cfgs, cfgs[0]
         cfg = self.cfg
         self.device = pick_device(cfg.device)
+        self.precision = choose(
+            cfg.precision.name, self.device, to_zero=cfg.task is not Task.transfer
+        )
         backbone = cfg.backbone
         self.backbone = load_backbone(
             backbone.name.name,
@@ -110,7 +117,14 @@ class Transfer:
             seed=backbone.seed,
             device=self.device,
         )
+        self._steering = self.backbone.in_precision(self.precision.dtype)
         self._first = self.stage = self._stage(cfg.size)
+        self._watched: list[Watched] = []
+
+    @property
+    def fell_back(self) -> str | None:
+        """Why a pass of the latest run went back to float32, or None where none did."""
+        return "; ".join(w.fell_back for w in self._watched if w.fell_back) or None
 
     @property
     def total_steps(self) -> int:
@@ -123,7 +137,7 @@ class Transfer:
         Raises:
             InputError: a start image's loss is not finite.
         """
-        self.stage = self._first
+        self.stage, self._watched = self._first, []
         images = torch.cat([self._start(cfg) for cfg in self.cfgs]).to(self.device)
         done, seconds = 0, 0.0
         restarts = torch.zeros(len(self.cfgs), dtype=torch.int64, device=self.device)
@@ -131,7 +145,7 @@ class Transfer:
             if number:
                 self.stage = self._stage(size)
                 images = resize(images, self.stage.output)
-            images = images.contiguous(memory_format=torch.channels_last)
+            images = images.contiguous()  # the optimiser's vectors; backbones turn them themselves
             for step, spent in self._timed(self._optimise(images, steps)):
                 seconds += spent
                 images = step.images
@@ -151,14 +165,13 @@ class Transfer:
             contents = self._pictures([(cfg.content, size) for cfg in cfgs])
         if task is not Task.content:
             styles = self._pictures([(cfg.style, cfg.style_size or size) for cfg in cfgs])
-        objective = Objective(
-            self.backbone,
-            [loss_spec(cfg) for cfg in cfgs],
-            _batch(contents) if contents else None,
-            styles or None,
-        )
+        specs = [loss_spec(cfg) for cfg in cfgs]
+        targets = (_batch(contents) if contents else None, styles or None)
+        objective = steering = Objective(self.backbone, specs, *targets)
+        if self._steering is not self.backbone:
+            steering = Objective(self._steering, specs, *targets)
         pattern = contents[0] if contents else load_image(self.cfg.style, size)
-        return Stage(objective, contents, styles, (pattern.shape[2], pattern.shape[3]))
+        return Stage(objective, steering, contents, styles, (pattern.shape[2], pattern.shape[3]))
 
     def _pictures(self, wanted: Sequence[tuple[str, int]]) -> tuple[Tensor, ...]:
         """(source, longest side) → (1, 3, H, W) each; what is wanted twice is loaded once."""
@@ -187,7 +200,10 @@ class Transfer:
         return inits.from_image(image, seeds, scale=_start_scale(cfg), distribution=distribution)
 
     def _optimise(self, start: Tensor, steps: int) -> Iterator[Step]:
-        evaluate: ValueAndGradient = self.stage.objective.value_and_gradient
+        evaluate = engine(self.stage.steering)
+        if self.precision.checked:
+            evaluate = Watched(evaluate, engine(self.stage.objective))
+            self._watched.append(evaluate)
         opt = self.cfg.optimizer
         decay_rate, decay_steps = opt.decay_rate or 1.0, opt.decay_steps or 100
         if opt.name is OptimizerName.lbfgs:

@@ -34,6 +34,8 @@ ARROWS: dict[str, set[str]] = {
     "dictionary": set(),
     "backbones": {"dictionary", "errors", "layers", "procedural", "samples"},
     "objective": {"losses", "backbones"},
+    "explicit": {"losses", "backbones", "objective"},
+    "precision": {"explicit", "objective", "optimize"},
     "config": {"errors", "layers", "names"},
     "launcher": {"batching", "config", "errors", "job"},
     "cli": {"errors", "names", "config", "launcher"},
@@ -41,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
     "labels": {"config", "layers"},
     "transfer": {
         *("backbones", "batching", "config", "errors", "images", "inits", "objective", "optimize"),
-        "samples",
+        *("precision", "samples"),
     },
     "job": {
         *("config", "images", "labels", "metrics", "names", "objective", "records", "sheets"),

@@ -116,7 +116,8 @@ DIFFERENT = (
 def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[str]) -> None:
     """Up to rounding, which the steps of L-BFGS amplify."""
     name, *rate = optimizer
-    shared = (f"optimizer={name}", *rate, "optimizer.steps=5", "passes=[{scale:1.5,steps:2}]")
+    passes = "passes=[{scale:1.5,steps:2}]"
+    shared = (f"optimizer={name}", *rate, "optimizer.steps=5", passes, "precision=float32")
     cfgs = [composed(*own, *shared) for own in DIFFERENT]
     together = list(Transfer(*cfgs).run())
     for i, cfg in enumerate(cfgs):

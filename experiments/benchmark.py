@@ -1,0 +1,311 @@
+"""How fast, against how public implementations work, and how near to the machine's limit?
+
+Question: seconds per iteration and peak memory over sizes, networks, precisions and batches; the
+ratio to ``experiments.baseline``, measured A B A B in one process; the time to the loss that the
+baseline has after 300 iterations; the share of the machine's own ceiling.
+Command: ``python -m experiments.benchmark`` (about half an hour on two cores), ``--quick`` for a
+look (two minutes).
+Finding: docs/performance.md, which it writes with its plots, and ``outputs/benchmark.json``.
+
+VGG-19 has random filters: time does not depend on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from experiments import performance_page
+from experiments.baseline import Baseline, TappedNetwork
+from nst import optimize, records
+from nst.backbones import Backbone, load_backbone
+from nst.objective import LossSpec, Objective
+from nst.precision import engine
+from nst.samples import load_image
+
+CONTENT = "relu_10"
+STYLE = dict.fromkeys(("relu_1", "relu_3", "relu_5", "relu_9", "relu_13"), 100.0)
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+NETWORKS = ("vgg19_mini", "vgg19")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure; sizes in pixels of a square image.
+
+    Attributes:
+        versus: sizes for the comparison with the baseline
+        blocks: how often A and B take turns there
+        same_loss: size and the baseline's iterations of the comparison at the same loss
+    """
+
+    sizes: tuple[int, ...] = (128, 256, 512, 1024)
+    batches: tuple[int, ...] = (1, 4, 16)
+    versus: tuple[int, ...] = (256, 512)
+    memory: tuple[int, ...] = (512, 1024)
+    blocks: int = 5
+    same_loss: tuple[int, int] = (256, 300)
+
+
+QUICK = Plan((64, 128), (1, 2), (128,), (128,), 3, (64, 20))
+
+
+@functools.cache
+def network(name: str, precision: str = "float32") -> Backbone:
+    """A backbone, loaded once."""
+    if precision != "float32":
+        return network(name).in_precision(DTYPES[precision])
+    return load_backbone(name, "shipped" if name == "vgg19_mini" else "random", "avg")
+
+
+@functools.cache
+def picture(sample: str, size: int) -> Tensor:
+    """A square picture (1, 3, size, size)."""
+    return load_image(sample, 2 * size)[..., :size, :size].contiguous()
+
+
+def objective(name: str, size: int, precision: str) -> Objective:
+    """The usual five style layers and one content layer."""
+    spec = LossSpec({CONTENT: 1.0}, STYLE, content="mean", style="mean")
+    return Objective(
+        network(name, precision), spec, picture("astronaut", size), picture("mosaic", size)
+    )
+
+
+def ours(name: str, size: int, precision: str, batch: int = 1) -> Iterator[optimize.Step]:
+    """Our steps, from the content image, without end."""
+    images = picture("astronaut", size).repeat(batch, 1, 1, 1)
+    return optimize.lbfgs(engine(objective(name, size, precision)), images, steps=10**9, clamp=True)
+
+
+def baseline(size: int, cut: bool) -> Baseline:
+    """The baseline's steps; cut: the network ends after the last layer that is needed."""
+    plain = TappedNetwork(network("vgg19"), "relu_13" if cut else None)
+    return Baseline(plain, picture("astronaut", size), picture("mosaic", size), CONTENT, STYLE)
+
+
+def seconds(step: Callable[[], object], least: float = 1.0, most: int = 20) -> list[float]:
+    """Times of single steps, for at least so many seconds or at most so many steps."""
+    times: list[float] = []
+    while len(times) < 2 or (sum(times) < least and len(times) < most):
+        begin = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - begin)
+    return times
+
+
+# --- what the machine can do -------------------------------------------------------------------
+
+
+def operations(backbone: Backbone, size: int, layers: set[str]) -> float:
+    """Floating-point operations of one iteration: convolutions and Gram matrices, both ways."""
+    deepest = max(list(backbone.chain).index(layer) for layer in layers)
+    side, channels, total = size, 3, 0.0
+    for name, stage in list(backbone.chain.items())[: deepest + 1]:
+        if isinstance(stage, nn.Conv2d):
+            channels = stage.out_channels
+            total += 2 * 2 * stage.weight.numel() * side**2  # forwards, and back to the input
+        elif not isinstance(stage, nn.ReLU):
+            side //= 2
+        if name in layers - {CONTENT}:
+            total += 2 * 2 * channels**2 * side**2
+    return total
+
+
+def ceilings() -> Row:
+    """Best rates of a large matrix product, a large convolution and a large copy."""
+    found: Row = {}
+    for name, dtype in DTYPES.items():
+        a = torch.randn(2048, 2048).to(dtype)
+        x = torch.randn(1, 256, 128, 128).to(dtype, memory_format=torch.channels_last)
+        w = torch.randn(256, 256, 3, 3).to(dtype, memory_format=torch.channels_last)
+        product = min(seconds(functools.partial(torch.mm, a, a)))
+        convolution = min(seconds(functools.partial(torch.conv2d, x, w, padding=1)))
+        found[name] = {
+            "matmul": 2 * 2048**3 / product / 1e9,
+            "convolution": 2 * w.numel() * 128**2 / convolution / 1e9,
+        }
+    source = torch.randn(1 << 26)
+    target = torch.empty_like(source)
+    copied = min(seconds(lambda: target.copy_(source)))
+    found["copy"] = 2 * source.numel() * 4 / copied / 1e9
+    return found
+
+
+# --- the measurements --------------------------------------------------------------------------
+
+
+def iterations(plan: Plan) -> list[Row]:
+    """Seconds per iteration over sizes, networks, precisions and batches."""
+    cells = [
+        (name, size, precision, 1)
+        for name, size, precision in itertools.product(NETWORKS, plan.sizes, DTYPES)
+    ]
+    cells += [("vgg19_mini", plan.sizes[0], "bfloat16", batch) for batch in plan.batches[1:]]
+    rows = []
+    for name, size, precision, batch in tqdm(cells, desc="iterations", unit="cell"):
+        steps = ours(name, size, precision, batch)
+        next(steps)
+        times = seconds(functools.partial(next, steps), least=2.0)
+        flops = batch * operations(network(name), size, {CONTENT, *STYLE})
+        rows.append(
+            {
+                "backbone": name,
+                "size": size,
+                "precision": precision,
+                "batch": batch,
+                "seconds": statistics.median(times),
+                "gflop": flops / 1e9,
+            }
+        )
+    return rows
+
+
+def versus(plan: Plan) -> list[Row]:
+    """Turns of the baseline and of ours: ratios of neighbouring turns, their median and range."""
+    rows = []
+    cells = list(itertools.product(plan.versus, (False, True), DTYPES))
+    for size, cut, precision in tqdm(cells, desc="against the baseline", unit="cell"):
+        theirs, steps = baseline(size, cut), ours("vgg19", size, precision)
+        theirs.step()
+        next(steps)
+        turns = []
+        for _ in range(plan.blocks):
+            a = statistics.median(seconds(theirs.step, 0.0))
+            b = statistics.median(seconds(functools.partial(next, steps), 0.0))
+            turns.append((a, b))
+        ratios = [a / b for a, b in turns]
+        rows.append(
+            {
+                "size": size,
+                "baseline": "cut" if cut else "whole",
+                "precision": precision,
+                "seconds_baseline": statistics.median(a for a, _ in turns),
+                "seconds_ours": statistics.median(b for _, b in turns),
+                "ratio": statistics.median(ratios),
+                "low": min(ratios),
+                "high": max(ratios),
+            }
+        )
+    return rows
+
+
+def same_loss(plan: Plan) -> list[Row]:
+    """Time to the loss that the baseline has after so many iterations; ours judged in float32."""
+    size, count = plan.same_loss
+    theirs, spent = baseline(size, cut=False), 0.0
+    bar = tqdm(range(count), desc="baseline to its loss", unit="step")
+    for _ in bar:
+        begin = time.perf_counter()
+        theirs.step()
+        spent += time.perf_counter() - begin
+    goal, exact = min(theirs.losses), objective("vgg19", size, "float32")
+    rows = []
+    for precision in DTYPES:
+        steps, ours_spent, number = ours("vgg19", size, precision), 0.0, 0
+        reached = math.inf
+        for number in tqdm(range(3 * count), desc=f"{precision} to that loss", unit="step"):
+            begin = time.perf_counter()
+            step = next(steps)
+            ours_spent += time.perf_counter() - begin
+            if number % 5 == 0:
+                with torch.no_grad():
+                    reached = float(exact(step.images).sum())
+            if reached <= goal:
+                break
+        rows.append(
+            {
+                "size": size,
+                "precision": precision,
+                "loss": goal,
+                "reached": reached,
+                "baseline_steps": count,
+                "baseline_seconds": spent,
+                "steps": number,
+                "seconds": ours_spent,
+                "ratio": spent / ours_spent,
+            }
+        )
+    return rows
+
+
+def peak(kind: str, size: int) -> float:
+    """Peak memory in MB that two iterations add; run it in a process of its own."""
+    step = baseline(size, cut=False).step if kind == "baseline" else None
+    steps = None if step else ours("vgg19", size, kind)
+    memory = records.PeakMemory("cpu")
+    before = memory.megabytes()
+    for _ in range(2):
+        if step:
+            step()
+        elif steps:
+            next(steps)
+    after = memory.megabytes()
+    return math.nan if before is None or after is None else after - before
+
+
+def memory(plan: Plan) -> list[Row]:
+    """Peak memory of the baseline and of ours with VGG-19."""
+    rows = []
+    cells = list(itertools.product(plan.memory, ("baseline", *DTYPES)))
+    for size, kind in tqdm(cells, desc="memory", unit="cell"):
+        fresh = get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=fresh) as pool:
+            rows.append(
+                {"size": size, "kind": kind, "megabytes": pool.submit(peak, kind, size).result()}
+            )
+    return rows
+
+
+def measure(plan: Plan) -> Row:
+    """Everything, as JSON's types."""
+    return {
+        "machine": records.device_name("cpu"),
+        "threads": torch.get_num_threads(),
+        "versions": records.versions(),
+        "ceilings": ceilings(),
+        "versus": versus(plan),
+        "iterations": iterations(plan),
+        "memory": memory(plan),
+        "same_loss": same_loss(plan),
+    }
+
+
+def main() -> None:
+    """Measure, keep the numbers, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small sizes, few turns")
+    parser.add_argument("--threads", type=int, default=0, help="0: as many as torch takes")
+    parser.add_argument("--results", type=Path, default=Path("outputs/benchmark.json"))
+    parser.add_argument("--page", type=Path, help="default: docs/performance.md, none if quick")
+    parser.add_argument("--only-page", action="store_true", help="from results that are there")
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    if not arguments.only_page:
+        results = measure(QUICK if arguments.quick else Plan())
+        arguments.results.parent.mkdir(parents=True, exist_ok=True)
+        arguments.results.write_text(json.dumps(results, indent=1))
+    results = json.loads(arguments.results.read_text())
+    page = arguments.page or (None if arguments.quick else Path("docs/performance.md"))
+    print(performance_page.write(results, page))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Which number format a run computes in, and whether that did it any harm.
+
+Weights and activations of the backbone may be bfloat16: twice the speed or more where the device
+has instructions for it. Gram sums, losses, pixels and the optimiser's state are float32 all the
+same. What ``auto`` takes, and when it goes back to float32: docs/decisions, number 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nst import explicit
+from nst.objective import Objective
+from nst.optimize import ValueAndGradient
+
+_EVERY = 50  # evaluations between two comparisons with float32
+_START = 3  # evaluations in float32 at the start
+_LOSS_APART = 0.01
+_GRADIENT_APART = 0.5
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A number format and the reason for it; ``checked`` where float32 keeps watch over it."""
+
+    name: str
+    why: str
+    checked: bool = False
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the backbone's weights and activations."""
+        return torch.bfloat16 if self.name == "bfloat16" else torch.float32
+
+
+def choose(wanted: str, device: torch.device, to_zero: bool) -> Precision:
+    """The precision of a run.
+
+    Args:
+        wanted: ``float32``, ``bfloat16`` or ``auto``
+        device: that the run is on
+        to_zero: whether the loss can near 0: a content reconstruction's or a texture's does; the
+            two sides of a transfer pull against each other, and it stays far above rounding
+    """
+    if wanted != "auto":
+        return Precision(wanted, "as configured")
+    if to_zero:
+        return Precision(
+            "float32", "auto: the loss of this task nears 0, where bfloat16's rounding would show"
+        )
+    fast, why = has_fast_bfloat16(device)
+    return Precision("bfloat16" if fast else "float32", f"auto: {why}", checked=fast)
+
+
+def has_fast_bfloat16(device: torch.device) -> tuple[bool, str]:
+    """Whether a device multiplies bfloat16 in hardware, and how that is known."""
+    if device.type == "cuda":
+        major, minor = torch.cuda.get_device_capability(device)
+        return major >= 8, f"CUDA compute capability {major}.{minor} (bfloat16 from 8.0 on)"
+    if device.type != "cpu":
+        return False, f"{device.type} is not known to gain from bfloat16"
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False, "this build of torch is without oneDNN"
+    found = [flag for flag in ("amx_bf16", "avx512_bf16") if flag in _cpu_flags()]
+    if found:
+        return True, f"this CPU has {' and '.join(found)}"
+    return False, "this CPU has neither amx_bf16 nor avx512_bf16"
+
+
+def _cpu_flags() -> set[str]:
+    """What the processor can do, in Linux's words; empty where the system does not tell."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.is_file():
+        return set()
+    lines = cpuinfo.read_text(errors="replace").splitlines()
+    return {flag for line in lines if line.startswith("flags") for flag in line.split()}
+
+
+def engine(objective: Objective) -> ValueAndGradient:
+    """The fastest way to an objective's terms and gradients, in its backbone's precision."""
+    if explicit.supports(objective.backbone):
+        return explicit.ExplicitGradient(objective)
+    return objective.value_and_gradient
+
+
+class Watched:
+    """An evaluator in bfloat16 that float32 starts and watches.
+
+    The first evaluations are in float32: the first step of L-BFGS is too small for 8 bits to see
+    what it changed, and what it learns there steers the next twenty steps. Then every 50th
+    evaluation is made in both. Where the losses of an image are more than 1 % apart, or the
+    gradients by more than half their length, all go on in float32.
+
+    Attributes:
+        fell_back: what was found, or None
+    """
+
+    def __init__(self, fast: ValueAndGradient, exact: ValueAndGradient):
+        self._fast, self._exact, self._calls = fast, exact, 0
+        self.fell_back: str | None = None
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """As :data:`nst.optimize.ValueAndGradient`."""
+        self._calls += 1
+        if self._calls <= _START or self.fell_back is not None:
+            return self._exact(images)
+        values = self._fast(images)
+        if self._calls % _EVERY:
+            return values
+        exact = self._exact(images)
+        loss, gradient = _apart(values[0].sum(1), exact[0].sum(1)), _apart(values[1], exact[1])
+        if loss <= _LOSS_APART and gradient <= _GRADIENT_APART:
+            return values
+        self.fell_back = (
+            f"float32 from evaluation {self._calls} on, where bfloat16 differed by "
+            f"{loss:.1%} in the loss and {gradient:.0%} in the gradient"
+        )
+        return exact
+
+
+def _apart(x: Tensor, y: Tensor) -> float:
+    """Largest relative distance between N tensors and N others; infinite where not a number."""
+    away = (x - y).flatten(1) if x.ndim > 1 else (x - y)[:, None]
+    length = y.flatten(1).norm(dim=1) if y.ndim > 1 else y.abs()
+    ratio = away.norm(dim=1) / length.clamp_min(1e-30)
+    return float(ratio.nan_to_num(nan=float("inf")).max())
