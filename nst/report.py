@@ -139,7 +139,9 @@ def lay_out(sweep: Sweep, study: Study | None = None) -> list[Panel]:
     for chosen in itertools.product(*(axis.values for axis in free)):
         where = dict(zip((axis.key for axis in free), chosen, strict=True))
         title = " · ".join(f"{a.label} {short(v)}" for a, v in zip(free, chosen, strict=True))
-        panels.append(Panel(title, rows, columns, _cells(sweep, rows, columns, where)))
+        cells = _cells(sweep, rows, columns, where)
+        if any(index is not None for line in cells for index in line):
+            panels.append(Panel(title, rows, columns, cells))
     return panels[:_MAX_PANELS]
 
 

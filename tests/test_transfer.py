@@ -108,7 +108,13 @@ DIFFERENT = (
     ("init=noise", "seed=0"),
     ("init=smooth_noise", "seed=1", "style=swirl", "style_size=64"),
     ("init=content", "init.scale=0.1", "loss.style_weight=30", "loss.content_weight=2"),
-    ("init=style", "style=ink", "loss.tv_weight=0", "layers=gatys2015", "loss.style_layer_weights=[1,0,0,2,1]"),
+    (
+        "init=style",
+        "style=ink",
+        "loss.tv_weight=0",
+        "layers=gatys2015",
+        "loss.style_layer_weights=[1,0,0,2,1]",
+    ),
 )
 
 
