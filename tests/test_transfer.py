@@ -124,7 +124,7 @@ def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[st
         alone = list(Transfer(cfg).run())
         assert [p.step for p in alone] == [p.step for p in together]
         for a, b in zip(alone, together, strict=True):
-            torch.testing.assert_close(b.terms[i].sum(), a.terms.sum(), rtol=2e-3, atol=0)
+            torch.testing.assert_close(b.terms[i].sum(), a.terms.sum(), rtol=5e-3, atol=0)
             assert (b.images[i] - a.images[0]).abs().mean() < 1e-3
         assert int(alone[-1].restarts[0]) == int(together[-1].restarts[i])
 
