@@ -13,8 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments import report
-from nst import cli, config, launcher
-from nst.errors import InputError
+from nst import cli, config, errors, launcher
 
 cli.register()
 log = logging.getLogger("nst")
@@ -32,7 +31,7 @@ def main(composed: DictConfig) -> None:
         from nst.job import Context  # imports torch, which --help and typos do not need
 
         launcher.run_job(cfg, Context(folder, name, group, list(hydra_cfg.overrides.task)))
-    except InputError as error:
+    except errors.InputError as error:
         if not sweep:
             sys.exit(f"error: {error}")
         log.error("%s", error)
@@ -46,9 +45,6 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    cli.explain_unknown_keys(sys.argv[1:])
-    sys.argv[1:] = cli.quote_paths(sys.argv[1:])
-    try:
+    sys.argv[1:] = cli.prepared(sys.argv[1:])
+    with report.after_sweep():
         main()
-    finally:  # Hydra's own callback is not called when a job failed
-        report.after_sweep(cli.PlanSweep.folder)

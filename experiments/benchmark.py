@@ -246,17 +246,19 @@ def same_loss(plan: Plan) -> list[Row]:
 
 
 def peak(kind: str, size: int) -> float:
-    """Peak memory in MB that two iterations add; run it in a process of its own."""
-    step = baseline(size, cut=False).step if kind == "baseline" else None
-    steps = None if step else ours("vgg19", size, kind)
-    memory = records.PeakMemory("cpu")
-    before = memory.megabytes()
+    """Peak memory in MB that targets and two iterations add; run it in a process of its own."""
+    network("vgg19")
+    for sample in ("astronaut", "mosaic"):
+        picture(sample, size)
+    watch = records.PeakMemory("cpu")
+    before = watch.megabytes()
+    if kind == "baseline":
+        step: Callable[[], object] = baseline(size, cut=False).step
+    else:
+        step = functools.partial(next, ours("vgg19", size, kind))
     for _ in range(2):
-        if step:
-            step()
-        elif steps:
-            next(steps)
-    after = memory.megabytes()
+        step()
+    after = watch.megabytes()
     return math.nan if before is None or after is None else after - before
 
 

@@ -13,9 +13,14 @@ import argparse
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from nst.cli import PlanSweep
+from nst.names import PLAN
 
 if TYPE_CHECKING:
     from nst.report import Study
@@ -81,10 +86,22 @@ def _mirror(sweep: Sweep, page: Path) -> None:
     )
 
 
-def after_sweep(folder: Path | None) -> None:
-    """The report of the sweep that this process ran; its failure costs a warning."""
-    if folder is None or not json.loads((folder / "sweep.json").read_text())["report"]:
-        return
+@contextmanager
+def after_sweep() -> Iterator[None]:
+    """At the end of the block, the report of the sweep that it ran, also when a job failed.
+
+    Hydra's own callback for the end of a sweep is not called then. A report's failure costs a
+    warning.
+    """
+    try:
+        yield
+    finally:
+        folder = PlanSweep.folder
+        if folder and json.loads((folder / PLAN).read_text(encoding="utf-8"))["report"]:
+            _report_or_warn(folder)
+
+
+def _report_or_warn(folder: Path) -> None:
     from nst.errors import InputError
 
     try:

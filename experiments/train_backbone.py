@@ -54,7 +54,7 @@ class TaskWeights:
     """Weight of each task; 0 leaves it out."""
 
     identity: float = 1.0
-    reconstruction: float = 1.0
+    reconstruction: float = 3.0
     teacher: float = 0.0
 
 

@@ -21,6 +21,7 @@ from omegaconf import OmegaConf, open_dict
 
 from nst import config, launcher
 from nst.errors import InputError, did_you_mean
+from nst.names import PLAN
 
 _PATHS = ("content", "style", "init.image", "backbone.weights")
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -78,6 +79,16 @@ def _first_comment(file: Path) -> str:
 def _default_choices() -> dict[str, str]:
     entries = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["defaults"]
     return {k: v for entry in entries if isinstance(entry, dict) for k, v in entry.items()}
+
+
+def prepared(arguments: Sequence[str]) -> list[str]:
+    """The command line as Hydra takes it; exits where a key is unknown.
+
+    Args:
+        arguments: the command line without the program's name
+    """
+    explain_unknown_keys(arguments)
+    return quote_paths(arguments)
 
 
 def quote_paths(arguments: Sequence[str]) -> list[str]:
@@ -184,7 +195,7 @@ def _write_plan(folder: Path, composed: Any, given: Sequence[str], jobs: list[li
         "report": bool(composed.report),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sweep.json").write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+    (folder / PLAN).write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
     PlanSweep.folder = folder
 
 

@@ -108,7 +108,11 @@ class WandbMode(StrEnum):
 
 WEIGHTS = ("shipped", "imagenet", "random", "dictionary")
 
-_GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+_STYLE_LAYERS = (
+    *("input", "relu1_1", "relu1_2", "relu2_1", "relu2_2"),
+    *("relu3_1", "relu3_3", "relu4_1", "relu4_3", "relu5_1"),
+)
+"""As in conf/backbone/vgg19_mini.yaml; chosen in docs/backbone.md."""
 
 
 def _doc(text: str, default: Any = dataclasses.MISSING, **kw: Any) -> Any:
@@ -127,7 +131,7 @@ class BackboneConfig:
     )
     default_content_layer: Any = _doc("what layers=default uses", "relu4_2")
     default_style_layers: Any = _doc(
-        "what layers=default uses", default_factory=lambda: list(_GATYS_STYLE_LAYERS)
+        "what layers=default uses", default_factory=lambda: list(_STYLE_LAYERS)
     )
 
 
@@ -137,7 +141,7 @@ class LossConfig:
     style: StyleLoss = _doc("convention of the style loss", StyleLoss.relative)
     content_weight: float = _doc("α", 1.0)
     style_weight: float = _doc("β", 300.0)
-    tv_weight: float = _doc("weight of total variation, on pixels in [0, 1]", 0.1)
+    tv_weight: float = _doc("weight of total variation, on pixels in [0, 1]", 1.0)
     content_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
     style_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
     tv_beta: float = _doc("exponent of total variation: Σ (a² + b²)^(β/2)", 2.0)
@@ -159,7 +163,7 @@ class InitConfig:
 @dataclass
 class OptimizerConfig:
     name: OptimizerName = _doc("which optimiser", OptimizerName.lbfgs)
-    steps: int = _doc("updates of the image; one evaluation each", 200)
+    steps: int = _doc("updates of the image; one evaluation each", 300)
     lr: float = _doc("step length (lbfgs), learning rate on pixels in [0, 1] (adam, sgd)", 1.0)
     clamp: bool = _doc("bring the image back into [0, 1] after every step", True)
     history_size: int | None = _doc("lbfgs: pairs kept; memory is twice as many images", None)
@@ -206,7 +210,7 @@ class Config:
     style_size: int | None = _doc("the same for the style image; null: size", None)
     content_layer: Any = _doc("a layer's name or a list", "relu4_2")
     style_layers: Any = _doc(
-        "a layer's name or a list", default_factory=lambda: list(_GATYS_STYLE_LAYERS)
+        "a layer's name or a list", default_factory=lambda: list(_STYLE_LAYERS)
     )
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     loss: LossConfig = field(default_factory=LossConfig)

@@ -26,3 +26,7 @@ def check_source(source: str) -> None:
     raise InputError(
         f"{source}: neither an image file nor a sample{hint} (samples: {', '.join(SAMPLES)})"
     )
+
+
+PLAN = "sweep.json"
+"""What a sweep was asked for, in its folder."""

@@ -14,9 +14,8 @@ import pandas as pd
 import yaml
 
 from nst.errors import InputError
+from nst.names import PLAN
 from nst.records import RECORD, load_runs
-
-PLAN = "sweep.json"
 
 NOT_AXES = ("study", "study.size", "study.layers", "device", "report", "snapshot_every")
 """Overrides that do not tell pictures apart; those of the logger and of Hydra neither."""

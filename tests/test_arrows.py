@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "tracking": set(),
     "tracking_report": {"labels", "tracking"},
     "records": set(),
-    "sweeps": {"errors", "records"},
+    "sweeps": {"errors", "names", "records"},
     "figures": {"records", "sweeps"},
     "report": {"figures", "sheets", "sweeps"},
     "paintings": {"names"},
@@ -38,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "precision": {"explicit", "objective", "optimize"},
     "config": {"errors", "layers", "names"},
     "launcher": {"batching", "config", "errors", "job"},
-    "cli": {"errors", "config", "launcher"},
+    "cli": {"errors", "names", "config", "launcher"},
     "batching": {"config", "images", "names", "samples"},
     "labels": {"config", "layers"},
     "transfer": {

@@ -25,6 +25,7 @@ OFFLINE = {
     "backbone=vgg16": ["backbone.weights=random"],
     "backbone=squeezenet1_0": ["backbone.weights=random"],
     "init=image": ["init.image=ink"],
+    "loss=fastai_lesson8": ["layers=fastai_lesson8"],  # it has a weight for each
 }
 
 

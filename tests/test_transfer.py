@@ -108,7 +108,13 @@ DIFFERENT = (
     ("init=noise", "seed=0"),
     ("init=smooth_noise", "seed=1", "style=swirl", "style_size=64"),
     ("init=content", "init.scale=0.1", "loss.style_weight=30", "loss.content_weight=2"),
-    ("init=style", "style=ink", "loss.tv_weight=0", "loss.style_layer_weights=[1,0,0,2,1]"),
+    (
+        "init=style",
+        "style=ink",
+        "loss.tv_weight=0",
+        "layers=gatys2015",
+        "loss.style_layer_weights=[1,0,0,2,1]",
+    ),
 )
 
 
@@ -124,8 +130,8 @@ def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[st
         alone = list(Transfer(cfg).run())
         assert [p.step for p in alone] == [p.step for p in together]
         for a, b in zip(alone, together, strict=True):
-            torch.testing.assert_close(b.terms[i].sum(), a.terms.sum(), rtol=5e-3, atol=0)
-            assert (b.images[i] - a.images[0]).abs().mean() < 1e-3
+            torch.testing.assert_close(b.terms[i].sum(), a.terms.sum(), rtol=1e-2, atol=0)
+            assert (b.images[i] - a.images[0]).abs().mean() < 2e-3
         assert int(alone[-1].restarts[0]) == int(together[-1].restarts[i])
 
 
