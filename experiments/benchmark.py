@@ -88,10 +88,14 @@ def objective(name: str, size: int, precision: str) -> Objective:
     )
 
 
-def ours(name: str, size: int, precision: str, batch: int = 1) -> Iterator[optimize.Step]:
+def ours(
+    name: str, size: int, precision: str, batch: int = 1, clamp: bool = True
+) -> Iterator[optimize.Step]:
     """Our steps, from the content image, without end."""
     images = picture("astronaut", size).repeat(batch, 1, 1, 1)
-    return optimize.lbfgs(engine(objective(name, size, precision)), images, steps=10**9, clamp=True)
+    return optimize.lbfgs(
+        engine(objective(name, size, precision)), images, steps=10**9, clamp=clamp
+    )
 
 
 def baseline(size: int, cut: bool) -> Baseline:
@@ -207,7 +211,10 @@ def versus(plan: Plan) -> list[Row]:
 
 
 def same_loss(plan: Plan) -> list[Row]:
-    """Time to the loss that the baseline has after so many iterations; ours judged in float32."""
+    """Time to the loss that the baseline has after so many iterations; ours judged in float32.
+
+    Neither clamps: pixels outside [0, 1] lower the loss.
+    """
     size, count = plan.same_loss
     theirs, spent = baseline(size, cut=False), 0.0
     bar = tqdm(range(count), desc="baseline to its loss", unit="step")
@@ -218,7 +225,7 @@ def same_loss(plan: Plan) -> list[Row]:
     goal, exact = min(theirs.losses), objective("vgg19", size, "float32")
     rows = []
     for precision in DTYPES:
-        steps, ours_spent, number = ours("vgg19", size, precision), 0.0, 0
+        steps, ours_spent, number = ours("vgg19", size, precision, clamp=False), 0.0, 0
         reached = math.inf
         for number in tqdm(range(3 * count), desc=f"{precision} to that loss", unit="step"):
             begin = time.perf_counter()
@@ -246,17 +253,19 @@ def same_loss(plan: Plan) -> list[Row]:
 
 
 def peak(kind: str, size: int) -> float:
-    """Peak memory in MB that two iterations add; run it in a process of its own."""
-    step = baseline(size, cut=False).step if kind == "baseline" else None
-    steps = None if step else ours("vgg19", size, kind)
-    memory = records.PeakMemory("cpu")
-    before = memory.megabytes()
+    """Peak memory in MB that targets and two iterations add; run it in a process of its own."""
+    network("vgg19")
+    for sample in ("astronaut", "mosaic"):
+        picture(sample, size)
+    watch = records.PeakMemory("cpu")
+    before = watch.megabytes()
+    if kind == "baseline":
+        step: Callable[[], object] = baseline(size, cut=False).step
+    else:
+        step = functools.partial(next, ours("vgg19", size, kind))
     for _ in range(2):
-        if step:
-            step()
-        elif steps:
-            next(steps)
-    after = memory.megabytes()
+        step()
+    after = watch.megabytes()
     return math.nan if before is None or after is None else after - before
 
 
@@ -274,17 +283,23 @@ def memory(plan: Plan) -> list[Row]:
 
 
 def measure(plan: Plan) -> Row:
-    """Everything, as JSON's types."""
-    return {
+    """Everything, as JSON's types; the ceilings before and after, the higher counts."""
+    before = ceilings()
+    results: Row = {
         "machine": records.device_name("cpu"),
         "threads": torch.get_num_threads(),
         "versions": records.versions(),
-        "ceilings": ceilings(),
         "versus": versus(plan),
         "iterations": iterations(plan),
         "memory": memory(plan),
         "same_loss": same_loss(plan),
     }
+    return {**results, "ceilings": higher(before, ceilings())}
+
+
+def higher(a: Row, b: Row) -> Row:
+    """The larger of every number of two nested mappings."""
+    return {k: higher(v, b[k]) if isinstance(v, dict) else max(v, b[k]) for k, v in a.items()}
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ def _memory(results: Row) -> str:
         peak = [cells[size, kind] for kind in kinds]
         rows.append([f"{size}²", *(f"{mb:.0f}" for mb in peak), f"{peak[2] / peak[0]:.2f}"])
     head = ["VGG-19", "baseline, MB", "float32, MB", "bfloat16, MB", "bfloat16 / baseline"]
-    return "Peak memory that two iterations add to the process:\n\n" + table(head, rows)
+    return "Peak memory that targets and two iterations add to the process:\n\n" + table(head, rows)
 
 
 def _share(results: Row, row: Row) -> float:

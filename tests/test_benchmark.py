@@ -10,7 +10,7 @@ from torch import Tensor
 
 from experiments import performance_page
 from experiments.baseline import Baseline, TappedNetwork
-from experiments.benchmark import Plan, iterations, operations, seconds
+from experiments.benchmark import Plan, higher, iterations, operations, seconds
 from nst.backbones import Backbone
 from nst.objective import LossSpec, Objective
 
@@ -54,6 +54,13 @@ def test_operations_by_hand(mini: Backbone) -> None:
     grams = 16 * 16 * 8 * 8 + 32 * 32 * 4 * 4
     found = operations(mini, 8, {"relu_1", "relu_3"})
     assert found == 4 * convolutions + 4 * grams
+
+
+def test_the_higher_of_two_readings() -> None:
+    assert higher({"a": 1.0, "b": {"c": 5.0}}, {"a": 2.0, "b": {"c": 4.0}}) == {
+        "a": 2.0,
+        "b": {"c": 5.0},
+    }
 
 
 def test_times_are_taken_until_they_are_enough() -> None:
