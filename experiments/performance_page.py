@@ -68,7 +68,14 @@ def _same_loss(results: Row) -> str:
         ]
         for r in results["same_loss"]
     ]  # fmt: skip
-    head = ["VGG-19", "ours in", "baseline's iterations", "ours", "loss: goal, reached", "ratio"]
+    head = [
+        "vgg19_mini",
+        "ours in",
+        "baseline's iterations",
+        "ours",
+        "loss: goal, reached",
+        "ratio",
+    ]
     return "Time to the same loss, evaluated in float32:\n\n" + table(head, rows)
 
 
