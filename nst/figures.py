@@ -88,7 +88,11 @@ def metric_along(sweep: Sweep, axis: Axis, column: str, label: str) -> Figure:
 
 
 def _name_ticks(axes: Axes, axis: Axis) -> None:
-    slanted = max(map(len, axis.labels)) * len(axis.labels) > 60
+    """The values along x, slanted where they would not fit beside each other."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    room = 0.7 * figure.get_size_inches()[0] / len(axis.labels)
+    slanted = 0.085 * max(map(len, axis.labels)) > room
     axes.set_xticks(range(len(axis.values)), axis.labels)
     if slanted:
         axes.tick_params("x", rotation=40)
@@ -104,8 +108,9 @@ def metric_map(sweep: Sweep, rows: Axis, columns: Axis, column: str, label: str)
     )
     table = table.reindex(index=list(rows.values), columns=list(columns.values))
     grid = table.to_numpy(dtype=float)
-    figure = new_figure(1.6 + 0.62 * len(columns.values), 1.2 + 0.36 * len(rows.values))
-    axes = figure.subplots()
+    figure = new_figure(2.2 + 0.7 * len(columns.values), 1.6 + 0.4 * len(rows.values))
+    with mpl.rc_context({**_STYLE, "axes.grid": False}):
+        axes = figure.subplots()
     picture = axes.imshow(grid, aspect="auto", cmap="viridis")
     axes.set_yticks(range(len(rows.values)), rows.labels)
     _name_ticks(axes, columns)
