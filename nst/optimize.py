@@ -186,8 +186,9 @@ def lbfgs(
 
     One step is one evaluation. The first step of an image, and the one after its guard tripped,
     is a gradient step of length min(1, 1/|g|₁)·lr, four times as long each time that no pair of
-    positive curvature comes of it. (torch goes on with steps of length lr there.) A trip of the
-    guard also halves the steps, which grow back by 2. The last step is the best image seen.
+    positive curvature comes of it. (torch goes on with steps of length lr there.) Each trip makes
+    the gradient step after it four times as long, up to a mean change of 0.01 per pixel, and halves
+    the later steps, which double again with every new best. The last step is the best image seen.
 
     Args:
         evaluate: the objective
@@ -199,11 +200,11 @@ def lbfgs(
         clamp: bring the image back into [0, 1] between two steps; the history then holds the
             displacement that was really made
     """
-    images = start.detach().clone()
+    images = start.detach().clamp(0, 1) if clamp else start.detach().clone()
     terms, gradient = evaluate(images)
     watch = Guard(images, terms, gradient, guard)
     pairs = CurvaturePairs(gradient.flatten(1), min(history_size, max(1, steps)))
-    stretch, share = torch.ones_like(watch.best), torch.ones_like(watch.best)
+    stretch, share, anew = (torch.ones_like(watch.best) for _ in range(3))
     yield Step(0, images, terms, watch.restarts)
     for index in range(1, steps + 1):
         flat = gradient.flatten(1)
@@ -215,13 +216,19 @@ def lbfgs(
         length = lr * share * torch.where(pairs.has_pairs(), 1.0, stretch * first)
         moved = images + (length[:, None] * direction).view_as(images)
         moved = moved.clamp(0, 1) if clamp else moved
+        best = watch.best
         moved, terms, new_gradient, tripped = watch.check(moved, *evaluate(moved))
         pairs.append((moved - images).flatten(1), new_gradient.flatten(1))
         pairs.clear(tripped)
         # downhill without a pair: the loss curves downwards here, where a longer step is safe
-        stretch = torch.where(pairs.has_pairs() | tripped, 1.0, _GROWTH * stretch)
+        stretch = torch.where(pairs.has_pairs(), 1.0, _GROWTH * stretch)
         stretch = stretch.clamp_max(flat.shape[1])  # a mean change of 1 per pixel
-        share = torch.where(tripped, share / 2, (share * 2).clamp_max(1.0))
+        # a pair that led astray came of too short a step: rounding hid what it changed
+        anew = torch.where(tripped, (_GROWTH * anew).clamp_max(flat.shape[1] / 100), anew)
+        stretch = torch.where(tripped, anew, stretch)
+        # longer again only where that led further down: else the same steps would trip for ever
+        grown = torch.where(watch.best < best, (share * 2).clamp_max(1.0), share)
+        share = torch.where(tripped, share / 2, grown)
         images, gradient = moved, new_gradient
         if index == steps:
             images, terms = watch.images, watch.terms
@@ -243,7 +250,7 @@ def _first_order(
     An image whose loss is not finite goes back to its best, forgets its momentum, and takes steps
     of half the length from there on.
     """
-    images = start.detach().clone()
+    images = start.detach().clamp(0, 1) if clamp else start.detach().clone()
     optimizer = make(images)
     base = optimizer.param_groups[0]["lr"]
     terms, gradient = evaluate(images)

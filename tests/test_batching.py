@@ -21,7 +21,7 @@ from tests.conftest import Compose
         "style_size=64",
         "loss.style_weight=3",
         "loss.tv_weight=0",
-        "loss.style_layer_weights=[1,0,0,0,2]",
+        "loss.style_layer_weights=[1,0,0,0,2,0,0,0,0,1]",
         "snapshot_every=5",
         "logger.project=other",
         "style_layers=[conv1_1,relu2_1,relu3_1,relu4_1,relu5_1] alias",

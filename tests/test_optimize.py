@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from nst import optimize
+from nst import inits, optimize
 from nst.backbones import Backbone
 from nst.objective import LossSpec, Objective
+from nst.samples import load_image
 
 
 class Bowls:
@@ -232,3 +233,14 @@ def test_decay_shrinks_the_step() -> None:
     )
     positions = [step.images.item() for step in run]
     assert positions == pytest.approx([0.0, -1.0, -1.5, -1.75])
+
+
+def test_an_image_that_trips_the_guard_again_and_again_gets_away(mini: Backbone) -> None:
+    """Each round from the same best image with the same steps would never end."""
+    style = load_image("waves", 64)
+    layers = {"conv_1": 0.5, "conv_2": 0.5}
+    objective = Objective(mini, LossSpec({}, layers, style_weight=300.0), None, style)
+    start = inits.noise([0], (64, 64), mean=0.5, scale=0.2, distribution="normal")
+    *_, last = optimize.lbfgs(objective.value_and_gradient, start, steps=60, clamp=True)
+    first = float(objective(start.clamp(0, 1)).sum())
+    assert float(last.terms.sum()) < 0.01 * first
