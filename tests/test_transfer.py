@@ -112,7 +112,6 @@ DIFFERENT = (
         "init=style",
         "style=ink",
         "loss.tv_weight=0",
-        "layers=gatys2015",
         "loss.style_layer_weights=[1,0,0,2,1]",
     ),
 )
@@ -124,6 +123,7 @@ def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[st
     name, *rate = optimizer
     passes = "passes=[{scale:1.5,steps:2}]"
     shared = (f"optimizer={name}", *rate, "optimizer.steps=5", passes, "precision=float32")
+    shared += ("layers=gatys2015",)
     cfgs = [composed(*own, *shared) for own in DIFFERENT]
     together = list(Transfer(*cfgs).run())
     for i, cfg in enumerate(cfgs):
