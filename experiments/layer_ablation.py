@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from experiments.measures import content_and_result, folders, medians, rank_correlation
-from nst.figures import one_plot
+from nst.figures import two_scales
 from nst.metrics import edge_correlation
 from nst.report import Finding, Study
 from nst.sweeps import Sweep, short
@@ -55,19 +55,13 @@ def figures(sweep: Sweep) -> Mapping[str, Figure]:
         return {}
     psnr = medians(sweep, KEY, sweep.runs["psnr"])
     edges = medians(sweep, KEY, _edges(sweep))
-    figure, left = one_plot(max(4.5, 0.5 * len(psnr) + 2), 3.4)
-    right = left.twinx()
     shown = [min(value, TOP) for value in psnr.values()]
-    left.plot(range(len(psnr)), shown, "o-", color="#2f5f98", label="PSNR (left)")
-    right.plot(
-        range(len(edges)), list(edges.values()), "s--", color="#b3592b", label="edges (right)"
+    figure, _, right = two_scales(
+        axis,
+        (f"PSNR to the original, dB (at most {TOP})", shown),
+        ("correlation of edges", list(edges.values())),
     )
-    left.set_xticks(range(len(psnr)), axis.labels, rotation=45, ha="right")
-    left.set_ylabel(f"PSNR to the original, dB (at most {TOP})")
-    right.set_ylabel("correlation of edges")
-    right.set_ylim(0, 1.05)
-    right.grid(visible=False)
-    figure.legend(loc="outside upper center", ncols=2, fontsize=8, frameon=False)
+    right.set_ylim(top=1.05)
     return {"psnr_by_depth": figure}
 
 

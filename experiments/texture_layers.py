@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from experiments.measures import folders, medians, style_distance
-from nst.figures import one_plot, pixels
+from nst.figures import pixels, two_scales
 from nst.metrics import roughness
 from nst.report import Finding, Study
 from nst.sweeps import Sweep
@@ -69,25 +69,13 @@ def figures(sweep: Sweep) -> Mapping[str, Figure]:
     if axis is None:
         return {}
     near, rough = measures(sweep)
-    figure, left = one_plot(max(4.5, 0.5 * len(near) + 2), 3.6)
-    right = left.twinx()
-    left.bar(
-        range(len(near)),
-        list(near.values()),
-        width=0.6,
-        color="#8fb0d6",
-        label="Gram distance (left)",
-    )
-    right.plot(
-        range(len(rough)), list(rough.values()), "s--", color="#b3592b", label="roughness (right)"
+    figure, _, right = two_scales(
+        axis,
+        ("Gram distance to the style", list(near.values())),
+        ("roughness, relative to the style's", list(rough.values())),
+        bars=True,
     )
     right.axhline(1, color="#b3592b", lw=0.7, ls=":")
-    left.set_xticks(range(len(near)), axis.labels, rotation=45, ha="right")
-    left.set_ylabel("Gram distance to the style")
-    right.set_ylabel("roughness, relative to the style's")
-    right.set_ylim(bottom=0)
-    right.grid(visible=False)
-    figure.legend(loc="outside upper center", ncols=2, fontsize=8, frameon=False)
     return {"texture_by_layers": figure}
 
 

@@ -101,6 +101,40 @@ def _name_ticks(axes: Axes, axis: Axis) -> None:
     axes.set_xlabel(axis.label)
 
 
+def two_scales(
+    axis: Axis,
+    left: tuple[str, Sequence[float]],
+    right: tuple[str, Sequence[float]],
+    *,
+    bars: bool = False,
+) -> tuple[Figure, Axes, Axes]:
+    """Two measures of each of an axis' values, each on its own scale, from 0 up on the right.
+
+    Args:
+        axis: what stands along x
+        left, right: (label, a number for each value)
+        bars: the left one as bars, where its values have no order
+
+    Returns:
+        The figure and its two pairs of axes.
+    """
+    where, blue, rust = range(len(axis.values)), "#2f5f98", "#b3592b"
+    figure, axes = one_plot(max(4.5, 0.5 * len(where) + 2), 3.5)
+    other = axes.twinx()
+    if bars:
+        axes.bar(where, left[1], width=0.6, color="#8fb0d6", label="left scale")
+    else:
+        axes.plot(where, left[1], "o-", color=blue, label="left scale")
+    other.plot(where, right[1], "s--", color=rust, label="right scale")
+    axes.set_xticks(where, axis.labels, rotation=45, ha="right")
+    axes.set_ylabel(left[0])
+    other.set_ylabel(right[0])
+    other.set_ylim(bottom=0)
+    other.grid(visible=False)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=8, frameon=False)
+    return figure, axes, other
+
+
 def metric_map(sweep: Sweep, rows: Axis, columns: Axis, column: str, label: str) -> Figure:
     """The median of a metric for every pair of two axes' values, as a map with its numbers."""
     table = sweep.runs.assign(_value=pd.to_numeric(sweep.runs[column])).pivot_table(
