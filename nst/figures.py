@@ -208,6 +208,13 @@ def seed_differences(folders: Sequence[Path], labels: Sequence[str]) -> list[Dif
     return found
 
 
+def _bins(top: float, count: int = 61) -> np.ndarray:
+    """Edges of bins that hold equally many of the possible values, which are thirds."""
+    thirds = max(1, round(2 * top * 3 / count))
+    half = thirds * (int(3 * top / thirds) + 1)
+    return (np.arange(-half, half + thirds, thirds) - 0.5) / 3
+
+
 def difference_figure(differences: Sequence[Difference]) -> Figure:
     """Signed differences on one colour scale with its bar, a histogram below each."""
     shown = differences[:6]
@@ -223,7 +230,8 @@ def difference_figure(differences: Sequence[Difference]) -> Figure:
         picture = above.imshow(found.values, cmap="RdBu_r", vmin=-top, vmax=top)
         above.set_title(found.name, fontsize=9)
         above.set_axis_off()
-        below.hist(found.values.ravel(), bins=61, range=(-top, top), color="#7a8ca3")
+        below.hist(found.values.ravel(), bins=_bins(top), color="#7a8ca3")
+        below.set_xlim(-top, top)
         below.set_yticks([])
         below.set_xlabel(f"mean {found.mean:+.2f}, spread {found.spread:.2f}", fontsize=8)
     figure.colorbar(picture, ax=list(rows[0]), label="difference, of 255", shrink=0.9)
