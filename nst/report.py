@@ -110,11 +110,12 @@ def write_report(sweep: Sweep, folder: Path, study: Study | None = None) -> Path
     drawn = {**own, **{k: v for k, v in general_figures(sweep).items() if not own or k != "psnr"}}
     for name, figure in drawn.items():
         for kind in ("png", "pdf"):
-            figure.savefig(beside / f"{name}.{kind}", bbox_inches="tight")
+            figure.savefig(beside / f"{name}.{kind}", bbox_inches="tight", dpi=160)
     table = metrics_table(sweep)
     table.to_csv(beside / "runs.csv", index=False)
     page = folder / "report.html"
-    page.write_text(render(sweep, study, panels, drawn, table, page.parent), encoding="utf-8")
+    pictures = {name: (beside / f"{name}.png").read_bytes() for name in drawn}
+    page.write_text(render(sweep, study, panels, pictures, table, folder), encoding="utf-8")
     return page
 
 
@@ -339,11 +340,11 @@ def render(
     sweep: Sweep,
     study: Study | None,
     panels: Sequence[Panel],
-    drawn: Mapping[str, Figure],
+    pictures: Mapping[str, bytes],
     table: pd.DataFrame,
     base: Path,
 ) -> str:
-    """The page's HTML."""
+    """The page's HTML; ``pictures`` are the figures, as PNG."""
     environment = Environment(
         loader=PackageLoader("nst"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -355,7 +356,7 @@ def render(
         finding=finding,
         sweep=sweep,
         panels=[page_panel(sweep, panel, base) for panel in panels],
-        figures={name: embed(_png(figure), "png") for name, figure in drawn.items()},
+        figures={name: embed(picture, "png") for name, picture in pictures.items()},
         differences=seed_groups(sweep),
         headings=_headings(sweep, table),
         lines=[_cells_of(row) for row in table.drop(columns="command").itertuples(index=False)],
@@ -457,12 +458,6 @@ def _jpeg(image: Image.Image, side: int) -> bytes:
     copy.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     copy.save(buffer, "JPEG", quality=88)
-    return buffer.getvalue()
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight")
     return buffer.getvalue()
 
 
