@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -129,6 +130,8 @@ def test_the_shipped_weights_are_named_and_fingerprinted(mini: Backbone) -> None
     path = backbones.weights_path("vgg19_mini", "shipped")
     assert mini.weights.name == "shipped"
     assert mini.weights.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert record["sha256"] == mini.weights.sha256  # how this very file was made
     assert path.stat().st_size < 3_000_000
 
 
