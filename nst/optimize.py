@@ -172,6 +172,32 @@ def _dot(x: Tensor, y: Tensor) -> Tensor:
     return product
 
 
+class _Pace:
+    """How long each image's next step is; :func:`lbfgs` says by which rules."""
+
+    def __init__(self, like: Tensor, pixels: int):
+        self.stretch, self.share, self.anew = (torch.ones_like(like) for _ in range(3))
+        self.pixels = pixels
+
+    def length(self, gradient: Tensor, has_pairs: Tensor) -> Tensor:
+        """(N,) for gradients (N, D); a quasi-Newton step where there are pairs."""
+        first = (1.0 / gradient.abs().sum(1).clamp_min(1e-30)).clamp_max(1.0)
+        return self.share * torch.where(has_pairs, 1.0, self.stretch * first)
+
+    def learn(self, tripped: Tensor, improved: Tensor, has_pairs: Tensor) -> None:
+        """From what the step did, (N,) of bool each."""
+        # downhill without a pair: the loss curves downwards here, where a longer step is safe
+        self.stretch = torch.where(has_pairs, 1.0, _GROWTH * self.stretch)
+        self.stretch = self.stretch.clamp_max(self.pixels)  # a mean change of 1 per pixel
+        # a pair that led astray came of too short a step: rounding hid what it changed
+        longer = (_GROWTH * self.anew).clamp_max(self.pixels / 100)
+        self.anew = torch.where(tripped, longer, self.anew)
+        self.stretch = torch.where(tripped, self.anew, self.stretch)
+        # longer again only where that led further down: else the same steps would trip for ever
+        grown = torch.where(improved, (self.share * 2).clamp_max(1.0), self.share)
+        self.share = torch.where(tripped, self.share / 2, grown)
+
+
 def lbfgs(
     evaluate: ValueAndGradient,
     start: Tensor,
@@ -204,7 +230,7 @@ def lbfgs(
     terms, gradient = evaluate(images)
     watch = Guard(images, terms, gradient, guard)
     pairs = CurvaturePairs(gradient.flatten(1), min(history_size, max(1, steps)))
-    stretch, share, anew = (torch.ones_like(watch.best) for _ in range(3))
+    pace = _Pace(watch.best, gradient[0].numel())
     yield Step(0, images, terms, watch.restarts)
     for index in range(1, steps + 1):
         flat = gradient.flatten(1)
@@ -212,23 +238,14 @@ def lbfgs(
         uphill = _dot(direction, flat) >= 0  # rounding spoilt the history: start it anew
         pairs.clear(uphill)
         direction = torch.where(uphill[:, None], -flat, direction)
-        first = (1.0 / flat.abs().sum(1).clamp_min(1e-30)).clamp_max(1.0)
-        length = lr * share * torch.where(pairs.has_pairs(), 1.0, stretch * first)
+        length = lr * pace.length(flat, pairs.has_pairs())
         moved = images + (length[:, None] * direction).view_as(images)
         moved = moved.clamp(0, 1) if clamp else moved
         best = watch.best
         moved, terms, new_gradient, tripped = watch.check(moved, *evaluate(moved))
         pairs.append((moved - images).flatten(1), new_gradient.flatten(1))
         pairs.clear(tripped)
-        # downhill without a pair: the loss curves downwards here, where a longer step is safe
-        stretch = torch.where(pairs.has_pairs(), 1.0, _GROWTH * stretch)
-        stretch = stretch.clamp_max(flat.shape[1])  # a mean change of 1 per pixel
-        # a pair that led astray came of too short a step: rounding hid what it changed
-        anew = torch.where(tripped, (_GROWTH * anew).clamp_max(flat.shape[1] / 100), anew)
-        stretch = torch.where(tripped, anew, stretch)
-        # longer again only where that led further down: else the same steps would trip for ever
-        grown = torch.where(watch.best < best, (share * 2).clamp_max(1.0), share)
-        share = torch.where(tripped, share / 2, grown)
+        pace.learn(tripped, watch.best < best, pairs.has_pairs())
         images, gradient = moved, new_gradient
         if index == steps:
             images, terms = watch.images, watch.terms
