@@ -23,7 +23,7 @@ OWN = ("seed", "init", "content", "style", "style_size")
 """Keys that may differ within a batch, besides the logger and the snapshots."""
 
 OWN_LOSS = (
-    "content_weight style_weight tv_weight content_layer_weights style_layer_weights"
+    "content_weight style_weight tv_weight patch_weight content_layer_weights style_layer_weights"
 ).split()
 """The same, below ``loss``."""
 

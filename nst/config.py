@@ -142,6 +142,7 @@ class LossConfig:
     content_weight: float = _doc("α", 1.0)
     style_weight: float = _doc("β", 300.0)
     tv_weight: float = _doc("weight of total variation, on pixels in [0, 1]", 1.0)
+    patch_weight: float = _doc("weight of the style's 3×3 patches of pixels, at three scales", 30.0)
     content_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
     style_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
     tv_beta: float = _doc("exponent of total variation: Σ (a² + b²)^(β/2)", 2.0)
@@ -358,7 +359,7 @@ def _check_numbers(cfg: Config) -> None:
     for name in ("seed", "backbone.seed"):
         value = cfg.seed if name == "seed" else cfg.backbone.seed
         _require(0 <= value < 2**63, name, value, "a whole number from 0 up")
-    for name in ("content_weight", "style_weight", "tv_weight"):
+    for name in ("content_weight", "style_weight", "tv_weight", "patch_weight"):
         value = getattr(cfg.loss, name)
         _require(0 <= value < float("inf"), f"loss.{name}", value, "a finite number, 0 or more")
     _require(1 <= cfg.loss.tv_beta <= 4, "loss.tv_beta", cfg.loss.tv_beta, "1 to 4")

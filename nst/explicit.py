@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from nst import losses
 from nst.backbones import Backbone
 from nst.objective import Objective
+from nst.patches import patch_loss_gradient
 
 _aten = torch.ops.aten
 _PLANES = torch.contiguous_format
@@ -81,6 +82,7 @@ class ExplicitGradient:
         at_input = self._tap("input", images, images, terms).content
         walked = self._forward(images, terms)
         terms["tv"], gradient = _total_variation(images, self.objective)
+        terms["patch"] = self._patch(images, gradient)
         if at_input is not None:
             gradient = gradient + at_input.to(gradient)
         if walked:
@@ -122,6 +124,15 @@ class ExplicitGradient:
                 style = _add_style(None, y, found.style)
                 found.content = style if found.content is None else found.content + style
         return found
+
+    def _patch(self, images: Tensor, gradient: Tensor) -> Tensor:
+        """The weighted term (N,); its gradient is added to what is given."""
+        if not self.objective.patches:
+            return images.new_zeros(images.shape[0])
+        weight = self._weight("patch")
+        values, slope = patch_loss_gradient(images, self.objective.patches)
+        gradient.addcmul_(slope, weight.view(-1, 1, 1, 1))
+        return weight * values
 
     def _content_factor(self, layer: str) -> Tensor:
         """k times the term's weight, (N or 1,), computed once."""
@@ -230,7 +241,7 @@ def _add_style(g: Tensor | None, y: Tensor, gram_gradient: Tensor) -> Tensor:
 
 def _total_variation(images: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
     """The weighted term (N,) and its gradient (N, 3, H, W); see :func:`losses.total_variation`."""
-    spec, weight = objective.spec, objective.weights[:, -1]
+    spec, weight = objective.spec, objective.weights[:, objective.names.index("tv")]
     if not objective.with_tv or min(images.shape[2:]) < 2:
         return images.new_zeros(images.shape[0]), torch.zeros_like(images)
     value, gradient = losses.total_variation_gradient(images, spec.tv_beta, spec.tv_reduction)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nst import losses
 from nst.backbones import Backbone
+from nst.patches import PatchTarget, patch_loss, patch_targets
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class LossSpec:
     content_weight: float = 1.0
     style_weight: float = 1.0
     tv_weight: float = 0.0
+    patch_weight: float = 0.0
     content: str = "relative"
     style: str = "relative"
     tv_beta: float = 2.0
@@ -31,17 +33,17 @@ class LossSpec:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the terms: ``content/LAYER``, ``style/LAYER`` and ``tv``."""
+        """Of the terms: ``content/LAYER``, ``style/LAYER``, ``tv`` and ``patch``."""
         content = (f"content/{layer}" for layer in self.content_layers)
         style = (f"style/{layer}" for layer in self.style_layers)
-        return (*content, *style, "tv")
+        return (*content, *style, "tv", "patch")
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """What each term is multiplied with: α w_l, β w_l and γ, in the order of ``names``."""
+        """What each term is multiplied with: α w_l, β w_l, γ and δ, in the order of ``names``."""
         content = (self.content_weight * w for w in self.content_layers.values())
         style = (self.style_weight * w for w in self.style_layers.values())
-        return (*content, *style, self.tv_weight)
+        return (*content, *style, self.tv_weight, self.patch_weight)
 
     @property
     def conventions(self) -> tuple[object, ...]:
@@ -50,7 +52,9 @@ class LossSpec:
 
 
 class Objective:
-    """Σ α w_l L_content + Σ β w_l E_style + γ TV, term by term, for N images that never mix.
+    """Σ α w_l L_content + Σ β w_l E_style + γ TV + δ L_patch, term by term, for N images.
+
+    The images never mix.
 
     Targets are computed once, by the same backbone, so that in bfloat16 they share the rounding of
     its weights: an image is the closer to them for it. They are kept in float32, as are the Gram
@@ -61,6 +65,7 @@ class Objective:
     Attributes:
         weights: (N or 1, K), of the terms, in the order of ``names``
         with_tv: whether total variation counts in any image
+        patches: what the style's patches are like, by scale; empty where they count in no image
         content: {layer: P}, (N or 1, C, H, W)
         grams: {layer: A}, (N or 1, C, C)
     """
@@ -100,6 +105,8 @@ class Objective:
             contents = backbone(content, spec.content_layers) if content is not None else {}
             self.content = {name: _at_least_float32(f) for name, f in contents.items()}
             self.grams = self._gram_targets(style) if style is not None else {}
+            counts = any(s.patch_weight for s in specs)
+            self.patches = _patch_targets(style) if style is not None and counts else []
 
     def _gram_targets(self, style: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:
         """{layer: A}, (N or 1, C, C) each; a picture that several images share is seen once."""
@@ -122,7 +129,7 @@ class Objective:
         ]
         for layer in spec.style_layers:
             terms.append(self._style_error(features[layer], self.grams[layer], images))
-        terms.append(self._tv(images))
+        terms += [self._tv(images), self._patch(images)]
         return self.weights * torch.stack(terms, dim=1)
 
     def _style_error(self, features: Tensor, target: Tensor, images: Tensor) -> Tensor:
@@ -138,6 +145,11 @@ class Objective:
             return images.new_zeros(images.shape[0])
         return losses.total_variation(images, self.spec.tv_beta, self.spec.tv_reduction)
 
+    def _patch(self, images: Tensor) -> Tensor:
+        if not self.patches:
+            return images.new_zeros(images.shape[0])
+        return patch_loss(images, self.patches)
+
     def value_and_gradient(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Terms (N, K) and the gradient of each image's own sum of terms (N, 3, H, W)."""
         images = images.detach().requires_grad_(True)
@@ -147,13 +159,21 @@ class Objective:
         return terms.detach(), gradient
 
 
+def _patch_targets(style: Tensor | Sequence[Tensor]) -> list[PatchTarget]:
+    """By scale, each for all the images; scales that only some pictures have room for are left."""
+    pictures = [style] if isinstance(style, Tensor) else list(style)
+    found = {id(picture): patch_targets(picture) for picture in pictures}
+    scales = zip(*(found[id(picture)] for picture in pictures), strict=False)
+    return [PatchTarget.of_batch(each) for each in scales]
+
+
 def _at_least_float32(features: Tensor) -> Tensor:
     return features.float() if features.dtype == torch.bfloat16 else features
 
 
 def group_terms(names: tuple[str, ...], values: list[float]) -> dict[str, float]:
-    """One image's terms summed by kind: ``total``, ``content``, ``style``, ``tv``."""
-    groups = {"total": sum(values), "content": 0.0, "style": 0.0, "tv": 0.0}
+    """One image's terms summed by kind: ``total``, ``content``, ``style``, ``tv``, ``patch``."""
+    groups = {"total": sum(values), "content": 0.0, "style": 0.0, "tv": 0.0, "patch": 0.0}
     for name, value in zip(names, values, strict=True):
         groups[name.partition("/")[0]] += value
     return groups

@@ -36,7 +36,7 @@ import yaml
 from PIL import Image
 
 RECORD = "record.json"
-TRACE_HEAD = ("step", "seconds", "total", "content", "style", "tv")
+TRACE_HEAD = ("step", "seconds", "total", "content", "style", "tv", "patch")
 
 
 class RunFolder:

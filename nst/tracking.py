@@ -56,7 +56,7 @@ class WandbSink:
         self._attempt(self._define)
 
     def _define(self) -> None:
-        for name in ("total", "content", "style", "tv"):
+        for name in ("total", "content", "style", "tv", "patch"):
             self._run.define_metric(f"loss/{name}", summary="min")
 
     def _attempt(self, call: Any, *args: Any, **kwargs: Any) -> None:

@@ -265,6 +265,7 @@ def loss_spec(cfg: Config) -> LossSpec:
         content_weight=loss.content_weight,
         style_weight=loss.style_weight,
         tv_weight=loss.tv_weight,
+        patch_weight=loss.patch_weight,
         content=loss.content.name,
         style=loss.style.name,
         tv_beta=loss.tv_beta,

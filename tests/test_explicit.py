@@ -49,7 +49,7 @@ def objective(layers: str, backbone: Backbone, n: int = 1, **options: Any) -> Ob
 @pytest.mark.parametrize("pooling", ["avg", "max"])
 @pytest.mark.parametrize("layers", LAYER_SETS)
 def test_it_is_autograds_gradient(layers: str, pooling: str, n: int) -> None:
-    problem = objective(layers, network(pooling), n, tv_weight=0.7)
+    problem = objective(layers, network(pooling), n, tv_weight=0.7, patch_weight=2.0)
     images = pictures(n)
     terms, gradient = problem.value_and_gradient(images)
     ours, written_out = ExplicitGradient(problem)(images)

@@ -39,7 +39,7 @@ def test_the_folder_of_a_run(composed: Compose, run_folder: Path) -> None:
     assert set(KEYS) <= set(record)
     assert record["status"] == "completed"
     assert (record["steps"], record["seed"], record["device"]) == (5, 0, "cpu")
-    assert set(record["losses"]) == {"total", "content", "style", "tv"}
+    assert set(record["losses"]) == {"total", "content", "style", "tv", "patch"}
     assert set(record["backbone"]) == {"name", "weights", "sha256"}
     assert record["backbone"]["weights"] == "shipped"
     assert record["config_hash"] == config.config_hash(cfg)
@@ -61,8 +61,19 @@ def test_the_trace_has_every_term_of_every_step(composed: Compose, run_folder: P
     trace = pd.read_csv(run_folder / "trace.csv")
     assert trace["step"].tolist() == [0, 1, 2, 3, 4]
     terms = ["content/conv_4", "style/relu_1", "style/conv_2"]
-    assert list(trace.columns) == ["step", "seconds", "total", "content", "style", "tv", *terms]
-    assert np.allclose(trace[["content", "style", "tv"]].sum(axis=1), trace["total"], rtol=1e-5)
+    assert list(trace.columns) == [
+        "step",
+        "seconds",
+        "total",
+        "content",
+        "style",
+        "tv",
+        "patch",
+        *terms,
+    ]
+    assert np.allclose(
+        trace[["content", "style", "tv", "patch"]].sum(axis=1), trace["total"], rtol=1e-5
+    )
     assert np.allclose(trace[terms[1:]].sum(axis=1), trace["style"], rtol=1e-5)
 
 

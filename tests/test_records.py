@@ -32,8 +32,8 @@ def test_nothing_half_written_stays(run_folder: Path) -> None:
 
 def test_trace(run_folder: Path) -> None:
     RunFolder(run_folder)
-    trace = Trace(run_folder / "trace.csv", ("content/conv_4", "style/relu_1", "tv"))
-    values = {"content": 1.0, "style": 2.5, "tv": 0.25, "total": 3.75}
+    trace = Trace(run_folder / "trace.csv", ("content/conv_4", "style/relu_1", "tv", "patch"))
+    values = {"content": 1.0, "style": 2.5, "tv": 0.25, "patch": 0.0, "total": 3.75}
     values |= {"content/conv_4": 1.0, "style/relu_1": 2.5}
     for step in range(3):
         trace.write(step, 0.5 * step, values)
