@@ -120,7 +120,7 @@ def _fade(height: int, width: int, device: torch.device) -> Tensor:
 def _second_moments(images: Tensor, mean: Tensor) -> Tensor:
     """Of the patterns in the patches of images (N, 3, H, W): (N, 27, 27)."""
     fade = _fade(*images.shape[2:], images.device).to(images.dtype)
-    found: Tensor = _Autocorrelation.apply((images - mean) * fade)  # type: ignore[no-untyped-call]
+    found: Tensor = _Autocorrelation.apply((images - mean) * fade)
     place = torch.arange(SIDE, device=images.device)
     apart = place - place[:, None] + _REACH  # of two rows of a patch, or two columns
     # (N, c, d, row of one, row of the other, column of one, column of the other)
@@ -152,7 +152,7 @@ def patch_loss(images: Tensor, targets: list[PatchTarget]) -> Tensor:
 
     Args:
         images: (N, 3, H, W), in [0, 1]
-        targets: from :func:`patch_targets`; scales too small for a patch on either side are left out
+        targets: from :func:`patch_targets`; a scale too small for a patch on either side is left out
 
     Returns:
         (N,), at least 0; about 1 where the image lacks what the style has.
