@@ -23,7 +23,7 @@ from torch import Tensor
 SCALES = 3
 SIDE = 3
 
-_RAMP = 8  # pixels from the border
+_RAMP = 2  # pixels from the border
 _REACH = SIDE - 1  # how far two pixels of a patch are apart, at most
 _FLOOR = 0.05  # of the variance in photographs: patterns that a style has none of
 
@@ -152,7 +152,7 @@ def patch_loss(images: Tensor, targets: list[PatchTarget]) -> Tensor:
 
     Args:
         images: (N, 3, H, W), in [0, 1]
-        targets: from :func:`patch_targets`; a scale too small for a patch on either side is left out
+        targets: from :func:`patch_targets`; scales too small for a patch in either are left out
 
     Returns:
         (N,), at least 0; about 1 where the image lacks what the style has.
