@@ -1,0 +1,241 @@
+"""Convolutions 3×3 with fewer products, for processors (Lavin & Gray 2016, arXiv 1509.09308).
+
+F(m, 3) makes m outputs of a filter with three taps from m + 2 products instead of 3m. Taken along
+both axes, a tile of m×m' outputs is ``Aᵀ[(G w G'ᵀ) ⊙ (Bᵀ x B')]A'``: what depends on the weights is
+computed once, what is left between the transforms is a matrix product over channels for each of
+the (m+2)(m'+2) places in a tile. Here each transform is one small matrix product too, with the
+Kronecker product of its two axes, so that it is rounded once.
+
+Where it pays, and how exact it is: docs/decisions, number 17.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Axis:
+    """F(m, 3) along one axis: outputs = A [(G w) ⊙ (B x)], with A and B in whole numbers.
+
+    The points are closed under p → 1/p (0 ↔ ∞), and the rows scaled alike, so that a filter back to
+    front has the same products in another order: G applied to it is G of the filter in the order
+    ``flip``. One set of transformed weights thus serves both ways.
+
+    Attributes:
+        b: m + 2 rows of m + 2
+        g: m + 2 rows of 3, to be divided by ``divisor``
+        a: m rows of m + 2
+        flip: a permutation of the m + 2 places, its own inverse
+    """
+
+    b: tuple[tuple[int, ...], ...]
+    g: tuple[tuple[int, ...], ...]
+    divisor: int
+    a: tuple[tuple[int, ...], ...]
+    flip: tuple[int, ...]
+
+    @property
+    def m(self) -> int:
+        """Outputs of a tile."""
+        return len(self.a)
+
+
+F2 = Axis(  # points 0, 1, −1, ∞: Lavin & Gray, section 4.1
+    b=((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
+    g=((2, 0, 0), (1, 1, 1), (1, -1, 1), (0, 0, 2)),
+    divisor=2,
+    a=((1, 1, 1, 0), (0, 1, -1, -1)),
+    flip=(3, 1, 2, 0),
+)
+F4 = Axis(  # points 0, ±2/3, ±3/2, ∞: less than half the error of 0, ±1, ±2, ∞
+    b=(
+        (36, 0, -97, 0, 36, 0),
+        (0, 18, 27, -8, -12, 0),
+        (0, -18, 27, 8, -12, 0),
+        (0, -12, -8, 27, 18, 0),
+        (0, 12, -8, -27, 18, 0),
+        (0, 36, 0, -97, 0, 36),
+    ),
+    g=((130, 0, 0), (9, 6, 4), (9, -6, 4), (4, 6, 9), (4, -6, 9), (0, 0, 130)),
+    divisor=4680,
+    a=(
+        (1, 27, 27, 8, 8, 0),
+        (0, 18, -18, 12, -12, 0),
+        (0, 12, 12, 18, 18, 0),
+        (0, 8, -8, 27, -27, 1),
+    ),
+    flip=(5, 3, 4, 1, 2, 0),
+)
+
+
+class Transforms:
+    """The matrices of a tile of m×m' outputs, which has n = (m + 2)(m' + 2) places.
+
+    Attributes:
+        inwards: for a tile of the input, (n, n)
+        outwards: for the n products, (m m', n)
+        outwards_bias: the same for the n products and the bias, (m m', n + 1)
+    """
+
+    def __init__(self, rows: Axis, columns: Axis, dtype: torch.dtype, backwards: bool = False):
+        """
+        Args:
+            rows, columns: along the height and along the width
+            dtype: of input and output; a matrix product adds in float32 all the same
+            backwards: for filters back to front, with the weights as they are transformed forwards
+        """
+        self.rows, self.columns = rows, columns
+        b, a = [], []
+        for axis in (rows, columns):
+            order = axis.flip if backwards else range(axis.m + 2)
+            b.append(torch.tensor([axis.b[i] for i in order], dtype=dtype))
+            a.append(torch.tensor([[row[i] for i in order] for row in axis.a], dtype=dtype))
+        self.inwards, self.outwards = torch.kron(*b), torch.kron(*a)
+        ones = torch.ones_like(self.outwards[:, :1])
+        self.outwards_bias = torch.cat([self.outwards, ones], 1)
+
+
+class Scratch:
+    """Memory that is used again and again: asking for a name twice gives the same bytes."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, torch.dtype], Tensor] = {}
+
+    def __call__(self, name: str, dtype: torch.dtype, *shape: int) -> Tensor:
+        """A contiguous tensor of any content."""
+        count, held = math.prod(shape), self._held.get((name, dtype))
+        if held is None or held.numel() < count:
+            held = self._held[name, dtype] = torch.empty(count, dtype=dtype)
+        return held[:count].view(shape)
+
+
+def transform_weights(weight: Tensor, rows: Axis, columns: Axis) -> Tensor:
+    """G w G'ᵀ: (O, C, 3, 3) → (n, C, O), computed in float64 and rounded once."""
+    g, h = (torch.tensor(axis.g, dtype=torch.float64) / axis.divisor for axis in (rows, columns))
+    found = torch.einsum("ia,jb,ocab->ijco", g, h, weight.double())
+    return found.flatten(0, 1).to(weight.dtype).contiguous()
+
+
+def convolve(
+    x: Tensor,
+    weights: Tensor,
+    transforms: Transforms,
+    scratch: Scratch,
+    bias: Tensor | None = None,
+    relu: bool = False,
+) -> Tensor:
+    """A convolution with stride and padding of 1, block of tiles by block of tiles.
+
+    Args:
+        x: (N, C, H, W), channels last
+        weights: (n, C, O), of :func:`transform_weights`; with its last axes swapped for the way back
+        transforms: of the same axes
+        scratch: for what lives no longer than a block
+        bias: (O,)
+        relu: whether negative outputs become 0
+
+    Returns:
+        (N, O, H, W), channels last
+    """
+    pixels, (n, channels, _) = x.permute(0, 2, 3, 1), weights.shape
+    outputs = x.new_empty(*pixels.shape[:3], weights.shape[2])
+    for block in _blocks(pixels.shape, transforms, block_tiles(channels)):
+        tiles = _gather(pixels, block, transforms, scratch)
+        count = tiles.shape[1] // channels
+        inputs = scratch("inputs", x.dtype, n, count * channels)
+        torch.mm(transforms.inwards, tiles, out=inputs)
+        products = scratch("products", x.dtype, n + 1, count, weights.shape[2])
+        torch.bmm(inputs.view(n, count, channels), weights, out=products[:n])
+        _scatter(products, outputs, block, transforms, scratch, bias, relu)
+    return outputs.permute(0, 3, 1, 2)
+
+
+def block_tiles(channels: int) -> int:
+    """How many tiles to work on at once.
+
+    Enough that reading the weights costs little beside using them, few enough that what a block
+    needs stays in the processor's cache.
+    """
+    return BLOCK or max(64, channels // 2)
+
+BLOCK = 0
+
+@dataclass(frozen=True)
+class _Block:
+    """Rows of tiles: of several images where they are small, else of one."""
+
+    first: int  # of the images
+    images: int
+    row: int  # the first, counted in tiles
+    rows: int
+    columns: int
+
+
+def _blocks(shape: torch.Size, transforms: Transforms, wanted: int) -> Iterator[_Block]:
+    """Cover images (N, H, W, C) with blocks of about so many tiles."""
+    count, height, width = shape[:3]
+    columns = -(-width // transforms.columns.m)
+    all_rows = -(-height // transforms.rows.m)
+    rows = min(max(1, round(wanted / columns)), all_rows)
+    images = max(1, wanted // (all_rows * columns))
+    for first in range(0, count, images):
+        for row in range(0, all_rows, rows):
+            yield _Block(
+                first, min(images, count - first), row, min(rows, all_rows - row), columns
+            )
+
+
+def _gather(pixels: Tensor, block: _Block, transforms: Transforms, scratch: Scratch) -> Tensor:
+    """A block's overlapping tiles with their margin of zeros: (N, H, W, C) → (n, tiles * C)."""
+    m, k = transforms.rows.m, transforms.columns.m
+    _, height, width, channels = pixels.shape
+    shape = (block.images, block.rows * m + 2, block.columns * k + 2, channels)
+    padded = scratch("padded", pixels.dtype, *shape)
+    top = block.row * m - 1  # of the block in the image
+    start, end = max(top, 0), min(top + shape[1], height)
+    padded[:, :, 0] = 0
+    padded[:, :, width + 1 :] = 0
+    padded[:, : start - top] = 0
+    padded[:, end - top :] = 0
+    source = pixels[block.first : block.first + block.images, start:end]
+    padded[:, start - top : end - top, 1 : width + 1] = source
+    windows = padded.unfold(1, m + 2, m).unfold(2, k + 2, k).permute(4, 5, 0, 1, 2, 3)
+    tiles = scratch("tiles", pixels.dtype, *windows.shape)
+    return tiles.copy_(windows).view((m + 2) * (k + 2), -1)
+
+
+def _scatter(
+    products: Tensor,
+    outputs: Tensor,
+    block: _Block,
+    transforms: Transforms,
+    scratch: Scratch,
+    bias: Tensor | None,
+    relu: bool,
+) -> None:
+    """A block's products (n + 1, tiles, O), the last place free for a bias, to (N, H, W, O)."""
+    m, k = transforms.rows.m, transforms.columns.m
+    matrix = transforms.outwards
+    if bias is not None:
+        products[-1], matrix = bias, transforms.outwards_bias
+    flat = products.flatten(1)[: matrix.shape[1]]
+    found = scratch("found", products.dtype, m * k, flat.shape[1])
+    torch.mm(matrix, flat, out=found)
+    found = found.view(m, k, block.images, block.rows, block.columns, -1)
+    images = slice(block.first, block.first + block.images)
+    for i, j in itertools.product(range(m), range(k)):
+        target = outputs[images, block.row * m + i : (block.row + block.rows) * m : m, j::k]
+        source = found[i, j, :, : target.shape[1], : target.shape[2]]
+        if relu:
+            torch.clamp_min(source, 0, out=target)
+        else:
+            target.copy_(source)
