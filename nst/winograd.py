@@ -126,8 +126,11 @@ class Scratch:
 def transform_weights(weight: Tensor, rows: Axis, columns: Axis) -> Tensor:
     """G w G'ᵀ: (O, C, 3, 3) → (n, C, O), computed in float64 and rounded once."""
     g, h = (torch.tensor(axis.g, dtype=torch.float64) / axis.divisor for axis in (rows, columns))
-    found = torch.einsum("ia,jb,ocab->ijco", g, h, weight.double())
-    return found.flatten(0, 1).to(weight.dtype).contiguous()
+    parts = [
+        torch.einsum("ia,jb,ocab->ijco", g, h, part.double()).flatten(0, 1).to(weight.dtype)
+        for part in weight.split(64)  # float64 of all at once would be the peak of a run's memory
+    ]
+    return torch.cat(parts, 2)
 
 
 def convolve(
