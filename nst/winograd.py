@@ -128,7 +128,7 @@ def transform_weights(weight: Tensor, rows: Axis, columns: Axis) -> Tensor:
     g, h = (torch.tensor(axis.g, dtype=torch.float64) / axis.divisor for axis in (rows, columns))
     parts = [
         torch.einsum("ia,jb,ocab->ijco", g, h, part.double()).flatten(0, 1).to(weight.dtype)
-        for part in weight.split(64)  # float64 of all at once would be the peak of a run's memory
+        for part in weight.chunk(8)  # float64 of all at once would be the peak of a run's memory
     ]
     return torch.cat(parts, 2)
 
