@@ -253,7 +253,7 @@ def axes(conv: nn.Conv2d) -> tuple[Axis, Axis]:
     """The tile for a convolution: the larger, the fewer products, and the more rounding.
 
     A tile of 4×4 outputs has a quarter of the products and, in float32, an error of 1e-6. In
-    bfloat16 that would be five times the direct one's; 2×4 (a third of the products) has three
+    bfloat16 that would be six times the direct one's; 2×4 (a third of the products) has three
     times, 2×2 (four ninths) twice.
     """
     if conv.weight.dtype != torch.bfloat16:
