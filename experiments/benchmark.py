@@ -118,7 +118,11 @@ def seconds(step: Callable[[], object], least: float = 1.0, most: int = 20) -> l
 
 
 def operations(backbone: Backbone, size: int, layers: set[str]) -> float:
-    """Floating-point operations of one iteration: convolutions and Gram matrices, both ways."""
+    """Floating-point operations of one iteration: convolutions and Gram matrices, both ways.
+
+    Those of direct convolutions, however they are made: with fewer products (:mod:`nst.winograd`)
+    the rate is an effective one, and its share of the ceiling may exceed 100 %.
+    """
     deepest = max(list(backbone.chain).index(layer) for layer in layers)
     side, channels, total = size, 3, 0.0
     for name, stage in list(backbone.chain.items())[: deepest + 1]:

@@ -29,6 +29,7 @@ from nst.errors import InputError
 from nst.layers import BACKBONES, VGG_BLOCKS, stages
 from nst.procedural import training_images
 from nst.samples import calibration_images
+from nst.winograd import Convolutions
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +75,18 @@ class Backbone(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)
 
-    def forward(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+    def forward(
+        self,
+        images: Tensor,
+        layers: Iterable[str],
+        convolutions: Convolutions | None = None,
+    ) -> dict[str, Tensor]:
         """Features of the layers asked for.
 
         Args:
             images: (N, 3, H, W), RGB in [0, 1]
             layers: canonical names (see :mod:`nst.layers`)
+            convolutions: that may make some of them, where no gradient is wanted
 
         Returns:
             {layer: (N, C, H', W')}; ``input`` is the images themselves.
@@ -99,7 +106,8 @@ class Backbone(nn.Module):
                 x = F.relu(x, inplace=previous not in wanted)
             else:
                 self.require_room(name, x, images)
-                x = stage(x)
+                made = convolutions.forward(stage, x) if convolutions else None
+                x = stage(x) if made is None else made
             if name in missing:
                 found[name] = x
                 missing.remove(name)

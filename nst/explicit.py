@@ -97,7 +97,7 @@ class ExplicitGradient:
             stage, indices = self.backbone.chain[name], None
             self.backbone.require_room(name, x, images)
             if isinstance(stage, nn.Conv2d):
-                y = _convolution(x, stage, relu is not None)
+                y = self._convolution(x, stage, relu is not None)
             elif isinstance(stage, nn.MaxPool2d):
                 y, indices = _aten.max_pool2d_with_indices(x, [2, 2], [2, 2])
             else:
@@ -171,7 +171,7 @@ class ExplicitGradient:
             if done.relu or isinstance(done.stage, nn.ReLU):
                 g = _aten.threshold_backward.grad_input(g, done.left, 0, grad_input=g)
             if isinstance(done.stage, nn.Conv2d):
-                g = _convolution_backward(g, done.entered, done.stage)
+                g = self._convolution_backward(g, done.entered, done.stage)
             elif isinstance(done.stage, nn.AvgPool2d):
                 g = _average_backward(g, done.entered)
             elif isinstance(done.stage, nn.MaxPool2d):
@@ -180,6 +180,15 @@ class ExplicitGradient:
                 )
         assert g is not None
         return g
+
+    def _convolution(self, x: Tensor, conv: nn.Conv2d, relu: bool) -> Tensor:
+        found = self.objective.convolutions.forward(conv, x, relu)
+        return _direct(x, conv, relu) if found is None else found
+
+    def _convolution_backward(self, g: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
+        """Gradient with respect to a convolution's input x alone; none for the weights."""
+        found = self.objective.convolutions.backward(conv, g)
+        return _direct_backward(g, x, conv) if found is None else found
 
 
 def _plan(names: list[str], tapped: set[str]) -> list[tuple[str, str | None]]:
@@ -202,7 +211,7 @@ def _fused(x: Tensor) -> Callable[..., Tensor] | None:
     return None
 
 
-def _convolution(x: Tensor, conv: nn.Conv2d, relu: bool) -> Tensor:
+def _direct(x: Tensor, conv: nn.Conv2d, relu: bool) -> Tensor:
     if not relu:
         return F.conv2d(x, conv.weight, conv.bias, conv.stride, conv.padding)
     fused = _fused(x)
@@ -213,8 +222,7 @@ def _convolution(x: Tensor, conv: nn.Conv2d, relu: bool) -> Tensor:
     )
 
 
-def _convolution_backward(g: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Gradient with respect to a convolution's input x alone; none for the weights."""
+def _direct_backward(g: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
     found: Tensor = _aten.convolution_backward(
         g, x, conv.weight, None, conv.stride, conv.padding, conv.dilation,
         False, [0, 0], conv.groups, [True, False, False],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from nst import losses
+from nst import losses, winograd
 from nst.backbones import Backbone
 from nst.patches import PatchTarget, patch_loss, patch_targets
 
@@ -56,11 +56,11 @@ class Objective:
 
     The images never mix.
 
-    Targets are computed once, by the same backbone, so that in bfloat16 they share the rounding of
-    its weights: an image is the closer to them for it. They are kept in float32, as are the Gram
-    matrices and the losses. Terms whose weight is 0 are computed all the same when their layers
-    are named, so that a trace shows them; name no layers to leave them out. Images may share
-    their targets and weights or have their own.
+    Targets are computed once, by the same backbone and the same convolutions, so that in bfloat16
+    they share the rounding of weights: an image is the closer to them for it. They are kept in
+    float32, as are the Gram matrices and the losses. Terms whose weight is 0 are computed all the
+    same when their layers are named, so that a trace shows them; name no layers to leave them out.
+    Images may share their targets and weights or have their own.
 
     Attributes:
         weights: (N or 1, K), of the terms, in the order of ``names``
@@ -68,6 +68,7 @@ class Objective:
         patches: what the style's patches are like, by scale; empty where they count in no image
         content: {layer: P}, (N or 1, C, H, W)
         grams: {layer: A}, (N or 1, C, C)
+        convolutions: what made the targets
     """
 
     def __init__(
@@ -101,12 +102,18 @@ class Objective:
         device = backbone.mean.device
         self.weights = torch.tensor([s.weights for s in specs], device=device)
         self.with_tv = any(s.tv_weight for s in specs)
+        self.convolutions = winograd.Convolutions()
         with torch.no_grad():
-            contents = backbone(content, spec.content_layers) if content is not None else {}
+            contents = {} if content is None else self._features(content, spec.content_layers)
             self.content = {name: _at_least_float32(f) for name, f in contents.items()}
             self.grams = self._gram_targets(style) if style is not None else {}
             counts = any(s.patch_weight for s in specs)
             self.patches = _patch_targets(style) if style is not None and counts else []
+
+    def _features(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Of a target: rounded as an image's will be."""
+        found: dict[str, Tensor] = self.backbone(picture, layers, self.convolutions)
+        return found
 
     def _gram_targets(self, style: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:
         """{layer: A}, (N or 1, C, C) each; a picture that several images share is seen once."""
@@ -114,7 +121,7 @@ class Objective:
         grams: dict[int, dict[str, Tensor]] = {}
         for picture in pictures:
             if id(picture) not in grams:
-                features = self.backbone(picture, self.spec.style_layers)
+                features = self._features(picture, self.spec.style_layers)
                 grams[id(picture)] = {k: losses.gram_matrix(f) for k, f in features.items()}
         each = [grams[id(picture)] for picture in pictures]
         return {layer: torch.cat([g[layer] for g in each]) for layer in self.spec.style_layers}

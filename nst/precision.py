@@ -8,12 +8,11 @@ same. What ``auto`` takes, and when it goes back to float32: docs/decisions, num
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from nst import explicit
+from nst import explicit, processor
 from nst.objective import Objective
 from nst.optimize import ValueAndGradient
 
@@ -65,19 +64,10 @@ def has_fast_bfloat16(device: torch.device) -> tuple[bool, str]:
         return False, f"{device.type} is not known to gain from bfloat16"
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False, "this build of torch is without oneDNN"
-    found = [flag for flag in ("amx_bf16", "avx512_bf16") if flag in _cpu_flags()]
+    found = [flag for flag in ("amx_bf16", "avx512_bf16") if flag in processor.flags()]
     if found:
         return True, f"this CPU has {' and '.join(found)}"
     return False, "this CPU has neither amx_bf16 nor avx512_bf16"
-
-
-def _cpu_flags() -> set[str]:
-    """What the processor can do, in Linux's words; empty where the system does not tell."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.is_file():
-        return set()
-    lines = cpuinfo.read_text(errors="replace").splitlines()
-    return {flag for line in lines if line.startswith("flags") for flag in line.split()}
 
 
 def engine(objective: Objective) -> ValueAndGradient:

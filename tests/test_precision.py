@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nst import precision
+from nst import processor
 from nst.backbones import load_backbone
 from nst.job import Context, run_job
 from nst.objective import LossSpec, Objective
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 def with_flags(monkeypatch: pytest.MonkeyPatch, *flags: str) -> None:
-    monkeypatch.setattr(precision, "_cpu_flags", lambda: set(flags))
+    monkeypatch.setattr(processor, "flags", lambda: set(flags))
 
 
 @pytest.mark.parametrize(
