@@ -40,9 +40,18 @@ def batch_key(cfg: Config) -> str:
     for key in OWN_LOSS:
         del shared["loss"][key]
     shared["content_layer"], shared["style_layers"] = layer_sets(cfg)
-    width_height = _size_of(cfg.style if cfg.task is Task.texture else cfg.content)
-    shared["outputs"] = [fitted(width_height, side) for side, _ in all_passes(cfg)]
+    shared["outputs"] = [output_size(cfg, side) for side, _ in all_passes(cfg)]
     return json.dumps(shared, sort_keys=True)
+
+
+def output_size(cfg: Config, side: int) -> tuple[int, int]:
+    """(W, H) of the image being optimised, in a pass of this longest side."""
+    return fitted(_size_of(cfg.style if cfg.task is Task.texture else cfg.content), side)
+
+
+def style_size(cfg: Config, side: int) -> tuple[int, int]:
+    """(W, H) of the style image, in a pass of this longest side."""
+    return fitted(_size_of(cfg.style), cfg.style_size or side)
 
 
 def _size_of(source: str) -> tuple[int, int]:
@@ -57,17 +66,17 @@ def _size_at(source: str, changed: int) -> tuple[int, int]:
     return open_source(source).size
 
 
-def batches(keys: Sequence[str | None], limit: int) -> list[list[int]]:
-    """Sort jobs into batches of at most ``limit``, about equally large, in order of appearance.
+def batches(keys: Sequence[str | None], limits: Sequence[int]) -> list[list[int]]:
+    """Sort jobs into batches, about equally large, in order of appearance.
 
     Args:
         keys: of the jobs; None for one that can share with nobody
-        limit: 1 or more
+        limits: 1 or more, for each job how many like it may share
 
     Returns:
         The jobs' indices, batch by batch.
 
-    >>> batches(["a", "b", "a", None, "a", "a", "a"], 3)
+    >>> batches(["a", "b", "a", None, "a", "a", "a"], [3] * 7)
     [[0, 2, 4], [5, 6], [1], [3]]
     """
     groups: dict[object, list[int]] = {}
@@ -75,6 +84,6 @@ def batches(keys: Sequence[str | None], limit: int) -> list[list[int]]:
         groups.setdefault(index if key is None else key, []).append(index)
     found = []
     for members in groups.values():
-        size = math.ceil(len(members) / math.ceil(len(members) / limit))
+        size = math.ceil(len(members) / math.ceil(len(members) / limits[members[0]]))
         found += [members[i : i + size] for i in range(0, len(members), size)]
     return found

@@ -225,6 +225,11 @@ class Config:
         "of the backbone; auto: bfloat16 where the device is fast at it and it does no harm",
         PrecisionName.auto,
     )
+    checkpoint: Any = _doc(
+        "keep less and compute it twice, a seventh slower: true, false, or auto: where memory is "
+        "short",
+        "auto",
+    )
     snapshot_every: int = _doc("save the image every so many steps; 0: never", 0)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     study: StudyConfig = field(default_factory=StudyConfig)
@@ -331,6 +336,9 @@ def check(cfg: Config) -> None:
     _check_optimizer(cfg.optimizer)
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", cfg.device):
         raise InputError(f"device={cfg.device}: expected auto, cpu, cuda, cuda:N or mps")
+    _require(
+        cfg.checkpoint in ("auto", True, False), "checkpoint", cfg.checkpoint, "auto, true or false"
+    )
     for tag in cfg.logger.tags:
         _require(1 <= len(tag) <= 64, "logger.tags", repr(tag), "tags of 1 to 64 characters")
     weights = cfg.backbone.weights

@@ -444,13 +444,12 @@ def _rectifier_backward(g: Tensor, done: Done) -> Tensor:
 
 
 def _add_style(g: Tensor | None, y: Tensor, gram_gradient: Tensor) -> Tensor:
-    """g + F·D for features y (N, C, H, W) and a symmetric D (N, C, C), without copies."""
+    """g + F·D, in place, for features y (N, C, H, W) and a symmetric D (N, C, C)."""
     rows = y.flatten(2).transpose(1, 2)  # (N, M, C)
     if g is None:
-        total = rows @ gram_gradient
-    else:
-        total = torch.baddbmm(g.flatten(2).transpose(1, 2), rows, gram_gradient)
-    return total.transpose(1, 2).view(y.shape)
+        return (rows @ gram_gradient).transpose(1, 2).view(y.shape)
+    g.flatten(2).transpose(1, 2).baddbmm_(rows, gram_gradient)
+    return g
 
 
 def _total_variation(images: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:

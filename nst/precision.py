@@ -80,10 +80,14 @@ def _cpu_flags() -> set[str]:
     return {flag for line in lines if line.startswith("flags") for flag in line.split()}
 
 
-def engine(objective: Objective) -> ValueAndGradient:
-    """The fastest way to an objective's terms and gradients, in its backbone's precision."""
+def engine(objective: Objective, checkpoint: bool = False) -> ValueAndGradient:
+    """The fastest way to an objective's terms and gradients, in its backbone's precision.
+
+    Args:
+        checkpoint: rather the one with the least memory, where the network is a plain chain
+    """
     if explicit.supports(objective.backbone):
-        return explicit.ExplicitGradient(objective)
+        return explicit.ExplicitGradient(objective, checkpoint)
     return objective.value_and_gradient
 
 

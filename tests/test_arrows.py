@@ -36,18 +36,19 @@ ARROWS: dict[str, set[str]] = {
     "objective": {"losses", "backbones"},
     "explicit": {"losses", "backbones", "objective"},
     "precision": {"explicit", "objective", "optimize"},
+    "memory": {"backbones", "batching", "config", "errors", "explicit", "precision"},
     "config": {"errors", "layers", "names"},
-    "launcher": {"batching", "config", "errors", "job"},
+    "launcher": {"batching", "config", "errors", "job", "transfer"},
     "cli": {"errors", "names", "config", "launcher"},
     "batching": {"config", "images", "names", "samples"},
     "labels": {"config", "layers"},
     "transfer": {
         *("backbones", "batching", "config", "errors", "images", "inits", "objective", "optimize"),
-        *("precision", "samples"),
+        *("memory", "precision", "samples"),
     },
     "job": {
-        *("config", "images", "labels", "metrics", "names", "objective", "records", "sheets"),
-        *("tracking", "transfer"),
+        *("config", "images", "labels", "memory", "metrics", "names", "objective", "records"),
+        *("sheets", "tracking", "transfer"),
     },
 }
 

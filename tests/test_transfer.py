@@ -157,3 +157,16 @@ def test_in_double_precision_a_batch_is_exact(mini: Backbone, picture: torch.Ten
 def test_what_cannot_share_is_refused(composed: Compose) -> None:
     with pytest.raises(ValueError, match="cannot share a batch"):
         Transfer(composed(), composed("content_layer=conv_2"))
+
+
+def test_a_gpu_is_waited_for_at_every_tenth_step(
+    composed: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+    transfer = Transfer(composed("optimizer.steps=1"))
+    transfer.device = torch.device("cuda")
+    zero = torch.zeros(1, 1)
+    monkeypatch.setattr("torch.accelerator.synchronize", lambda: waits.append(0))
+    steps = iter([Step(index, zero, zero, zero) for index in range(26)])
+    after = {step.index: len(waits) for step, _ in transfer._timed(steps, 25)}
+    assert [i for i in after if after[i] > after.get(i - 1, 0)] == [0, 10, 20, 25]
