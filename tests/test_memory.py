@@ -107,7 +107,7 @@ def test_checkpoints_are_taken_where_memory_is_short(
 def test_what_cannot_fit_is_refused_in_one_line(
     composed: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free(monkeypatch, 2)
+    free(monkeypatch, 0.2)
     with pytest.raises(
         InputError, match=r"even with checkpoint=true, and 0\.0 GB are free"
     ) as error:
@@ -120,7 +120,7 @@ def test_what_cannot_fit_is_refused_in_one_line(
 def test_what_is_configured_is_tried_all_the_same(
     composed: Compose, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    free(monkeypatch, 2)
+    free(monkeypatch, 0.2)
     assert Transfer(composed("checkpoint=true")).memory.checkpoint
     assert "going on as configured" in caplog.text
 
@@ -183,7 +183,7 @@ def test_the_record_says_what_was_taken(composed: Compose, run_folder: Path) -> 
 
 def test_as_many_as_fit(composed: Compose, mini: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg, exact = composed(), Precision("float32", "")
-    free(monkeypatch, 1)
+    free(monkeypatch, 0.2)
     assert memory.largest_batch(cfg, exact, CPU) == 1
     enough = memory.need([cfg] * 5, mini, exact, False) + sum(p.nbytes for p in mini.parameters())
     free(monkeypatch, 1.02 * enough / 2**20 / 0.9)
