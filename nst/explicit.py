@@ -369,7 +369,7 @@ def strips(shape: torch.Size, block: Block) -> list[Strip]:
     n, _, height, width = shape
     rows = max(_STRIP // (n * block.channels * width), _LEAST * block.halo, 2)
     count = max(1, height // rows)
-    rows = -(-height // count // 2) * 2  # even, so that no 2×2 of a pool is cut
+    rows = max(2, -(-height // count // 2) * 2)  # even, so that no 2×2 of a pool is cut
     firsts = range(0, max(1, height - 1), rows)  # a single last row goes with those before it
     lasts = [*firsts[1:], height]
     margin = 2 * block.halo  # the way back needs a halo of features that are right themselves

@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nst import labels, memory, metrics, records
+from nst.batching import all_passes
 from nst.config import Config, LoggerName, WandbMode, config_hash, to_dict, used_images
 from nst.images import quantise, to_pil, to_uint8
 from nst.names import SAMPLES
@@ -366,7 +367,7 @@ def _shared_results(
     """
     cfg, batch = transfer.cfg, len(transfer.cfgs)
     height, width = transfer.stage.output
-    evaluations = last.step + 1 + len(cfg.passes)
+    evaluations = last.step + len(all_passes(cfg))
     return {
         "steps": last.step,
         "seconds": round(last.seconds / batch, 4),

@@ -20,8 +20,8 @@ from torch import nn
 
 from nst import explicit
 from nst.backbones import Backbone, build
-from nst.batching import output_size, style_size
-from nst.config import Config, OptimizerName, all_passes, layer_sets
+from nst.batching import all_passes, output_size, style_size
+from nst.config import Config, OptimizerName, layer_sets
 from nst.errors import InputError
 from nst.precision import Precision
 
@@ -313,10 +313,12 @@ def _outputs(
     backbone: Backbone, layers: Sequence[str], shape: Sequence[int]
 ) -> list[tuple[str, int, int]]:
     """(stage, numbers that leave it, numbers inside) up to the deepest layer, by shapes alone."""
-    missing, x, found = set(layers) - {"input"}, torch.empty(*shape, device="meta"), []
+    images = torch.empty(*shape, device="meta")
+    missing, x, found = set(layers) - {"input"}, images, []
     for name, stage in backbone.chain.items():
         if not missing:
             break
+        backbone.require_room(name, x, images)
         inner: list[int] = []
         twin = copy.deepcopy(stage).to("meta")
         for module in twin.modules():

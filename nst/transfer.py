@@ -25,13 +25,12 @@ from torch import Tensor
 
 from nst import inits, memory, optimize
 from nst.backbones import load_backbone
-from nst.batching import batch_key
+from nst.batching import all_passes, batch_key, style_side
 from nst.config import (
     Config,
     InitKind,
     OptimizerName,
     Task,
-    all_passes,
     check,
     layer_sets,
     layer_weights,
@@ -121,7 +120,7 @@ class Transfer:
         )
         self._steering = self.backbone.in_precision(self.precision.dtype)
         self.memory = memory.choose(cfgs, self.backbone, self.precision, self.device)
-        self._first = self.stage = self._stage(cfg.size)
+        self._first = self.stage = self._stage(all_passes(cfg)[0][0])
         self._watched: list[Watched] = []
 
     @property
@@ -167,7 +166,7 @@ class Transfer:
         if task is not Task.texture:
             contents = self._pictures([(cfg.content, size) for cfg in cfgs])
         if task is not Task.content:
-            styles = self._pictures([(cfg.style, cfg.style_size or size) for cfg in cfgs])
+            styles = self._pictures([(cfg.style, style_side(cfg, size)) for cfg in cfgs])
         specs = [loss_spec(cfg) for cfg in cfgs]
         targets = (_batch(contents) if contents else None, styles or None)
         objective = steering = Objective(self.backbone, specs, *targets)

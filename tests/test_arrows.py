@@ -47,7 +47,17 @@ ARROWS: dict[str, set[str]] = {
         *("memory", "precision", "samples"),
     },
     "job": {
-        *("config", "images", "labels", "memory", "metrics", "names", "objective", "records"),
+        *(
+            "batching",
+            "config",
+            "images",
+            "labels",
+            "memory",
+            "metrics",
+            "names",
+            "objective",
+            "records",
+        ),
         *("sheets", "tracking", "transfer"),
     },
 }
