@@ -231,8 +231,8 @@ class Config:
         PrecisionName.auto,
     )
     checkpoint: Any = _doc(
-        "keep less and compute it twice, a seventh slower: true, false, or auto: where memory is "
-        "short",
+        "compute large blocks twice, for less memory and up to a third more time: true, false, or "
+        "auto: where memory is short",
         "auto",
     )
     snapshot_every: int = _doc("save the image every so many steps; 0: never", 0)

@@ -5,8 +5,8 @@ a loss taps, elsewhere a byte per ReLU that says whether it let pass. One walk b
 gradient, to which each layer that has a loss adds its own in closed form (Gatys et al. 2015, eq. 2
 and 6): ``2k(F − P)`` for content and ``4k/M · F(G − A)`` for style, k as in :mod:`nst.losses`.
 
-With ``checkpoint`` the way forwards keeps what enters each block, from pool to pool, and the way
-back computes the block once more, large ones in strips of rows: a strip's rows depend on a few rows
+With ``checkpoint`` the way forwards keeps of a large block, from pool to pool, only what enters it,
+and the way back computes it once more, both in strips of rows: a strip's rows depend on a few rows
 around it only, and sums over positions are sums over strips.
 
 Weights and activations may be bfloat16; targets, Gram sums, losses and pixels are not. N images
@@ -173,7 +173,7 @@ class ExplicitGradient:
         """
         Args:
             objective: on a backbone that :func:`supports` knows, in any precision
-            checkpoint: compute blocks twice and in strips, for a fraction of the memory
+            checkpoint: compute large blocks twice and in strips, for a fraction of the memory
         """
         self.objective, self.backbone = objective, objective.backbone
         self.checkpoint = checkpoint
@@ -202,9 +202,8 @@ class ExplicitGradient:
         entered: list[Tensor] = []  # what enters each block that is to be computed again
         walked: list[list[Done]] = []
         for block in self.blocks:
-            deepest = block is self.blocks[-1]  # the first on the way back
             cut = strips(x.shape, block) if self.checkpoint else [_whole(x)]
-            keep = not self.checkpoint or (deepest and len(cut) == 1)
+            keep = len(cut) == 1
             entered.append(x.new_empty(0) if keep else x)
             walked.append([])
             x = self._forward(x, block, cut, images, sums, walked[-1] if keep else None)
@@ -275,17 +274,14 @@ class ExplicitGradient:
         self, g: Tensor | None, x: Tensor, block: Block, images: Tensor, sums: _Sums
     ) -> Tensor:
         """A block computed once more from what enters it, x, and back: the gradient at x."""
-        cut = strips(x.shape, block)
-        found = _blank(x, x.shape) if len(cut) > 1 else x
-        for strip in cut:
+        found = _blank(x, x.shape)
+        for strip in strips(x.shape, block):
             walked: list[Done] = []
             self._operations(strip.all(x), block, strip, images, None, walked)
             arrives = None if g is None else strip.all(g, block.pooled)
-            if len(cut) > 1 and arrives is not None:
+            if arrives is not None:  # the strips overlap, and the way back works in place
                 arrives = arrives.clone(memory_format=torch.channels_last)
             back = self._backward(arrives, walked, strip.low, sums)
-            if len(cut) == 1:
-                return back
             found[:, :, strip.first : strip.last] = strip.own(back)
         return found
 

@@ -224,8 +224,7 @@ def evaluation(
     x, kept, peak = shape, 0, 0
     held: list[tuple[torch.Size, int]] = []  # what enters a block, and what is kept of it
     for block in blocks:
-        whole = not checkpoint or len(explicit.strips(x, block)) == 1
-        if checkpoint and not (whole and block is blocks[-1]):
+        if checkpoint and len(explicit.strips(x, block)) > 1:
             strip, y = _largest(x, block), walk.leaves(x, block)
             kept += item * x.numel()
             held.append((x, -1))
@@ -241,8 +240,7 @@ def evaluation(
         if own < 0:
             strip = _largest(x, block)
             again = max(walk.forwards(strip, block)[0], walk.backwards(strip, block))
-            found = 0 if strip == x else item * x.numel()  # put together from strips
-            peak = max(peak, kept + arriving + found + again)
+            peak = max(peak, kept + arriving + item * x.numel() + again)
             kept -= item * x.numel()
         else:
             peak = max(peak, kept - own + walk.backwards(x, block))

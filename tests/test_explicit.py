@@ -105,7 +105,7 @@ def test_in_strips_it_is_the_same(
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_whole_blocks_computed_twice_are_bit_identical(dtype: torch.dtype) -> None:
+def test_small_blocks_are_as_without_to_the_last_bit(dtype: torch.dtype) -> None:
     problem = objective("usual", network("avg", torch.float32).in_precision(dtype), tv_weight=0.7)
     images = pictures(2, torch.float32)
     for plain, checkpointed in zip(
