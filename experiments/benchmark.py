@@ -24,6 +24,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -32,8 +33,9 @@ from tqdm import tqdm
 
 from experiments import performance_page
 from experiments.baseline import Baseline, TappedNetwork
-from nst import optimize, records
+from nst import job, optimize, records
 from nst.backbones import Backbone, load_backbone
+from nst.config import Config, LoggerConfig, LoggerName
 from nst.objective import LossSpec, Objective
 from nst.precision import engine
 from nst.samples import load_image
@@ -41,6 +43,7 @@ from nst.samples import load_image
 CONTENT = "relu_10"
 STYLE = dict.fromkeys(("relu_1", "relu_3", "relu_5", "relu_9", "relu_13"), 100.0)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+MEMORY = ("baseline", *DTYPES, *(f"{name}, checkpoint" for name in DTYPES))
 NETWORKS = ("vgg19_mini", "vgg19")
 Row = dict[str, Any]
 
@@ -53,6 +56,7 @@ class Plan:
         versus: sizes for the comparison with the baseline
         blocks: how often A and B take turns there
         same_loss: size and the baseline's iterations of the comparison at the same loss
+        overhead: size and steps of the run whose records, bar and W&B are measured
     """
 
     sizes: tuple[int, ...] = (128, 256, 512, 1024)
@@ -61,9 +65,10 @@ class Plan:
     memory: tuple[int, ...] = (512, 1024)
     blocks: int = 5
     same_loss: tuple[int, int] = (256, 300)
+    overhead: tuple[int, int] = (256, 300)
 
 
-QUICK = Plan((64, 128), (1, 2), (128,), (128,), 3, (64, 20))
+QUICK = Plan((64, 128), (1, 2), (128,), (128,), 3, (64, 20), (128, 30))
 
 
 @functools.cache
@@ -89,12 +94,17 @@ def objective(name: str, size: int, precision: str) -> Objective:
 
 
 def ours(
-    name: str, size: int, precision: str, batch: int = 1, clamp: bool = True
+    name: str,
+    size: int,
+    precision: str,
+    batch: int = 1,
+    clamp: bool = True,
+    checkpoint: bool = False,
 ) -> Iterator[optimize.Step]:
     """Our steps, from the content image, without end."""
     images = picture("astronaut", size).repeat(batch, 1, 1, 1)
     return optimize.lbfgs(
-        engine(objective(name, size, precision)), images, steps=10**9, clamp=clamp
+        engine(objective(name, size, precision), checkpoint), images, steps=10**9, clamp=clamp
     )
 
 
@@ -258,7 +268,12 @@ def same_loss(plan: Plan) -> list[Row]:
 
 
 def peak(kind: str, size: int) -> float:
-    """Peak memory in MB that targets and two iterations add; run it in a process of its own."""
+    """Peak memory in MB that targets and two iterations add; run it in a process of its own.
+
+    Args:
+        kind: ``baseline`` or a precision, with ``, checkpoint`` behind it where blocks are computed
+            twice
+    """
     network("vgg19")
     for sample in ("astronaut", "mosaic"):
         picture(sample, size)
@@ -267,7 +282,8 @@ def peak(kind: str, size: int) -> float:
     if kind == "baseline":
         step: Callable[[], object] = baseline(size, cut=False).step
     else:
-        step = functools.partial(next, ours("vgg19", size, kind))
+        precision, _, checkpoint = kind.partition(", ")
+        step = functools.partial(next, ours("vgg19", size, precision, checkpoint=bool(checkpoint)))
     for _ in range(2):
         step()
     after = watch.megabytes()
@@ -277,13 +293,35 @@ def peak(kind: str, size: int) -> float:
 def memory(plan: Plan) -> list[Row]:
     """Peak memory of the baseline and of ours with VGG-19."""
     rows = []
-    cells = list(itertools.product(plan.memory, ("baseline", *DTYPES)))
+    cells = list(itertools.product(plan.memory, MEMORY))
     for size, kind in tqdm(cells, desc="memory", unit="cell"):
         fresh = get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=fresh) as pool:
             rows.append(
                 {"size": size, "kind": kind, "megabytes": pool.submit(peak, kind, size).result()}
             )
+    return rows
+
+
+def overhead(plan: Plan) -> list[Row]:
+    """What a run costs besides its optimiser: the loop's seconds as a job runs it over the steps'.
+
+    With ``vgg19_mini``; bar, trace and log always, W&B (offline) or nothing beside them.
+    """
+    size, steps = plan.overhead
+    rows = []
+    for logger in ("none", "wandb"):
+        cfg = Config(size=size, logger=LoggerConfig(LoggerName[logger]))
+        cfg.optimizer.steps = steps
+        with TemporaryDirectory() as folder:
+            record = job.run_job(cfg, job.Context(Path(folder)))
+        loop, inside = record["loop_seconds"], record["batch_seconds"]
+        rows.append(
+            {
+                **{"size": size, "steps": steps, "logger": logger, "loop": loop},
+                **{"optimiser": inside, "share": 1 - inside / loop},
+            }
+        )
     return rows
 
 
@@ -298,6 +336,7 @@ def measure(plan: Plan) -> Row:
         "iterations": iterations(plan),
         "memory": memory(plan),
         "same_loss": same_loss(plan),
+        "overhead": overhead(plan),
     }
     return {**results, "ceilings": higher(before, ceilings())}
 

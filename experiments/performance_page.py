@@ -42,8 +42,9 @@ def tables(results: Row) -> str:
     """Every table of the page."""
     machine = f"{results['machine']}, {results['threads']} threads, torch "
     parts = [machine + results["versions"]["torch"], _versus(results), _same_loss(results)]
-    parts += [_memory(results), _iterations(results), _ceilings(results), _growth(results)]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    parts += [_memory(results), _overhead(results), _iterations(results)]
+    parts += [_ceilings(results), _growth(results)]
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
 def _versus(results: Row) -> str:
@@ -81,13 +82,32 @@ def _same_loss(results: Row) -> str:
 
 def _memory(results: Row) -> str:
     cells = {(r["size"], r["kind"]): r["megabytes"] for r in results["memory"]}
-    kinds = ["baseline", "float32", "bfloat16"]
+    kinds = list(dict.fromkeys(r["kind"] for r in results["memory"] if r["kind"] != "baseline"))
     rows = []
     for size in sorted({size for size, _ in cells}):
-        peak = [cells[size, kind] for kind in kinds]
-        rows.append([f"{size}²", *(f"{mb:.0f}" for mb in peak), f"{peak[2] / peak[0]:.2f}"])
-    head = ["VGG-19", "baseline, MB", "float32, MB", "bfloat16, MB", "bfloat16 / baseline"]
-    return "Peak memory that targets and two iterations add to the process:\n\n" + table(head, rows)
+        base = cells[size, "baseline"]
+        ours = (f"{cells[size, kind]:.0f} ({cells[size, kind] / base:.2f})" for kind in kinds)
+        rows.append([f"{size}²", f"{base:.0f}", *ours])
+    head = ["VGG-19", "baseline, MB", *kinds]
+    title = (
+        "Peak memory that targets and two iterations add to the process (and over the baseline's)"
+    )
+    return f"{title}:\n\n" + table(head, rows)
+
+
+def _overhead(results: Row) -> str:
+    rows = [
+        [
+            r["logger"], f"{r['size']}²", str(r["steps"]), f"{r['loop']:.2f}",
+            f"{r['optimiser']:.2f}", f"{r['share']:.1%}",
+        ]
+        for r in results.get("overhead", [])
+    ]  # fmt: skip
+    head = ["logger", "vgg19_mini", "steps", "loop, s", "optimiser, s", "all else"]
+    title = (
+        "The loop over the steps as a job runs it, with bar, trace and log, against its optimiser"
+    )
+    return f"{title}:\n\n" + table(head, rows) if rows else ""
 
 
 def _share(results: Row, row: Row) -> float:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nst.config import Config, Task, all_passes, layer_sets, picture_settings
+from nst.config import Config, InitKind, Task, layer_sets, picture_settings, start_kind
 from nst.images import fitted
 from nst.names import SAMPLES
 from nst.samples import open_source
@@ -40,9 +40,49 @@ def batch_key(cfg: Config) -> str:
     for key in OWN_LOSS:
         del shared["loss"][key]
     shared["content_layer"], shared["style_layers"] = layer_sets(cfg)
-    width_height = _size_of(cfg.style if cfg.task is Task.texture else cfg.content)
-    shared["outputs"] = [fitted(width_height, side) for side, _ in all_passes(cfg)]
+    shared["outputs"] = [output_size(cfg, side) for side, _ in all_passes(cfg)]
     return json.dumps(shared, sort_keys=True)
+
+
+_SCALES = (0.25, 0.5)
+_COARSE_STEPS = 100
+_LEAST_SIDE = 48  # shortest at the smallest scale, so that deep layers have room
+
+
+def all_passes(cfg: Config) -> list[tuple[int, int]]:
+    """(longest side, steps) of each pass: from coarse to fine, at ``size``, and further ones."""
+    steps = cfg.optimizer.steps
+    found = [(round(cfg.size * s), min(_COARSE_STEPS, steps // 3)) for s in coarse_scales(cfg)]
+    found.append((cfg.size, steps))
+    return [*found, *((round(cfg.size * p.scale), p.steps) for p in cfg.passes)]
+
+
+def coarse_scales(cfg: Config) -> tuple[float, ...]:
+    """Scales below 1 that a run begins with, ``auto`` resolved; see docs/decisions, number 21."""
+    if cfg.scales != "auto":
+        return tuple(cfg.scales) if isinstance(cfg.scales, list) else ()
+    from_noise = start_kind(cfg) in (InitKind.noise, InitKind.smooth_noise)
+    if cfg.task is not Task.texture or not from_noise or cfg.passes or cfg.size < 256:
+        return ()
+    smallest = min(output_size(cfg, round(cfg.size * _SCALES[0])))
+    return _SCALES if smallest >= _LEAST_SIDE and cfg.optimizer.steps >= 30 else ()
+
+
+def output_size(cfg: Config, side: int) -> tuple[int, int]:
+    """(W, H) of the image being optimised, in a pass of this longest side."""
+    return fitted(_size_of(cfg.style if cfg.task is Task.texture else cfg.content), side)
+
+
+def style_size(cfg: Config, side: int) -> tuple[int, int]:
+    """(W, H) of the style image, in a pass of this longest side."""
+    return fitted(_size_of(cfg.style), style_side(cfg, side))
+
+
+def style_side(cfg: Config, side: int) -> int:
+    """Longest side of the style image in a pass of this longest side: smaller in a coarse one."""
+    if cfg.style_size is None:
+        return side
+    return round(cfg.style_size * min(1.0, side / cfg.size))
 
 
 def _size_of(source: str) -> tuple[int, int]:
@@ -57,17 +97,17 @@ def _size_at(source: str, changed: int) -> tuple[int, int]:
     return open_source(source).size
 
 
-def batches(keys: Sequence[str | None], limit: int) -> list[list[int]]:
-    """Sort jobs into batches of at most ``limit``, about equally large, in order of appearance.
+def batches(keys: Sequence[str | None], limits: Sequence[int]) -> list[list[int]]:
+    """Sort jobs into batches, about equally large, in order of appearance.
 
     Args:
         keys: of the jobs; None for one that can share with nobody
-        limit: 1 or more
+        limits: 1 or more, for each job how many like it may share
 
     Returns:
         The jobs' indices, batch by batch.
 
-    >>> batches(["a", "b", "a", None, "a", "a", "a"], 3)
+    >>> batches(["a", "b", "a", None, "a", "a", "a"], [3] * 7)
     [[0, 2, 4], [5, 6], [1], [3]]
     """
     groups: dict[object, list[int]] = {}
@@ -75,6 +115,6 @@ def batches(keys: Sequence[str | None], limit: int) -> list[list[int]]:
         groups.setdefault(index if key is None else key, []).append(index)
     found = []
     for members in groups.values():
-        size = math.ceil(len(members) / math.ceil(len(members) / limit))
+        size = math.ceil(len(members) / math.ceil(len(members) / limits[members[0]]))
         found += [members[i : i + size] for i in range(0, len(members), size)]
     return found

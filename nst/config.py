@@ -220,11 +220,21 @@ class Config:
     passes: list[PassConfig] = _doc(
         "further passes from the enlarged result: [{scale: 1.5, steps: 100}]", default_factory=list
     )
+    scales: Any = _doc(
+        "sizes to begin with, relative to size, e.g. [0.25, 0.5]; 1: none; auto: these two for a "
+        "texture from noise of 256 px or more",
+        "auto",
+    )
     seed: int = _doc("of the start image's noise", 0)
     device: str = _doc("auto, cpu, cuda, cuda:1, mps", "auto")
     precision: PrecisionName = _doc(
         "of the backbone; auto: bfloat16 where the device is fast at it and it does no harm",
         PrecisionName.auto,
+    )
+    checkpoint: Any = _doc(
+        "compute large blocks twice, for less memory and up to a third more time: true, false, or "
+        "auto: where memory is short",
+        "auto",
     )
     snapshot_every: int = _doc("save the image every so many steps; 0: never", 0)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
@@ -302,12 +312,6 @@ def config_hash(cfg: Config) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def all_passes(cfg: Config) -> list[tuple[int, int]]:
-    """(longest side, steps) of each pass, the first included."""
-    first = (cfg.size, cfg.optimizer.steps)
-    return [first, *((round(cfg.size * p.scale), p.steps) for p in cfg.passes)]
-
-
 def picture_settings(cfg: Config) -> dict[str, Any]:
     """The config as JSON's types, less what does not decide the picture."""
     values = to_dict(cfg)
@@ -332,6 +336,9 @@ def check(cfg: Config) -> None:
     _check_optimizer(cfg.optimizer)
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", cfg.device):
         raise InputError(f"device={cfg.device}: expected auto, cpu, cuda, cuda:N or mps")
+    _require(
+        cfg.checkpoint in ("auto", True, False), "checkpoint", cfg.checkpoint, "auto, true or false"
+    )
     for tag in cfg.logger.tags:
         _require(1 <= len(tag) <= 64, "logger.tags", repr(tag), "tags of 1 to 64 characters")
     weights = cfg.backbone.weights
@@ -355,6 +362,7 @@ def _check_numbers(cfg: Config) -> None:
     for i, p in enumerate(cfg.passes):
         _require(p.steps >= 0, f"passes[{i}].steps", p.steps, "0 or more")
         _require(0.1 <= p.scale <= 16, f"passes[{i}].scale", p.scale, "0.1 to 16 times size")
+    _check_scales(cfg)
     _require(cfg.snapshot_every >= 0, "snapshot_every", cfg.snapshot_every, "0 (never) or more")
     for name in ("seed", "backbone.seed"):
         value = cfg.seed if name == "seed" else cfg.backbone.seed
@@ -366,6 +374,18 @@ def _check_numbers(cfg: Config) -> None:
     _require(0 <= cfg.init.scale <= 10, "init.scale", cfg.init.scale, "0 to 10, in units of [0, 1]")
     _require(0 <= cfg.init.mean <= 1, "init.mean", cfg.init.mean, "a grey from 0 to 1")
     _require(0 < cfg.init.sigma <= 100, "init.sigma", cfg.init.sigma, "0 to 100 pixels")
+
+
+def _check_scales(cfg: Config) -> None:
+    scales, expected = cfg.scales, "auto, 1 or rising numbers below 1, as [0.25, 0.5]"
+    if scales == "auto" or (scales == 1 and not isinstance(scales, bool)):
+        return
+    numbers = isinstance(scales, list) and all(isinstance(s, float) for s in scales)
+    _require(numbers, "scales", scales, expected)
+    rising = all(a < b for a, b in zip([0.0, *scales], [*scales, 1.0], strict=True))
+    _require(rising, "scales", scales, expected)
+    smallest = round(cfg.size * min(scales, default=1.0))
+    _require(smallest >= 16, "scales", scales, f"16 px or more at size={cfg.size}")
 
 
 def start_kind(cfg: Config) -> InitKind:

@@ -1,9 +1,13 @@
 """Value and gradient of an objective on a chain of convolutions, ReLUs and pools, written out.
 
-A frozen network needs no autograd. One walk forwards keeps what the way back needs: the output of
-every ReLU, from which its mask follows. One walk back carries a single gradient, to which each
-layer that has a loss adds its own in closed form (Gatys et al. 2015, eq. 2 and 6):
-``2k(F − P)`` for content and ``4k/M · F(G − A)`` for style, k as in :mod:`nst.losses`.
+A frozen network needs no autograd. One walk forwards keeps what the way back needs: features where
+a loss taps, elsewhere a byte per ReLU that says whether it let pass. One walk back carries a single
+gradient, to which each layer that has a loss adds its own in closed form (Gatys et al. 2015, eq. 2
+and 6): ``2k(F − P)`` for content and ``4k/M · F(G − A)`` for style, k as in :mod:`nst.losses`.
+
+With ``checkpoint`` the way forwards keeps of a large block, from pool to pool, only what enters it,
+and the way back computes it once more, both in strips of rows: a strip's rows depend on a few rows
+around it only, and sums over positions are sums over strips.
 
 Weights and activations may be bfloat16; targets, Gram sums, losses and pixels are not. N images
 never mix.
@@ -11,7 +15,7 @@ never mix.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,104 +29,262 @@ from nst.patches import patch_loss_gradient
 
 _aten = torch.ops.aten
 _PLANES = torch.contiguous_format
+_STRIP = 2**23
+"""Numbers in a strip's largest feature map, about."""
+_LEAST = 16
+"""Rows of a strip for each row of its halo, at least: what is computed twice stays little."""
+_CHUNK = 2**16
 
 
-@dataclass
-class Tapped:
-    """What a layer's losses add to the gradient that arrives there.
+@dataclass(frozen=True)
+class Operation:
+    """A stage of the chain, and the ReLU that runs with it, if any."""
+
+    name: str
+    relu: str | None = None
+
+    @property
+    def layer(self) -> str:
+        """Whose features leave."""
+        return self.relu or self.name
+
+
+@dataclass(frozen=True)
+class Block:
+    """Operations up to a pool, which ends the block, or to the deepest layer that is needed.
 
     Attributes:
-        content: 2k(F − P), (N, C, H, W)
-        style: 4k/M · (G − A), (N, C, C), still to be multiplied by F
+        halo: rows on either side on which a row depends, one for each convolution
+        channels: of the widest features
     """
 
-    content: Tensor | None = None
-    style: Tensor | None = None
+    operations: tuple[Operation, ...]
+    pooled: bool
+    halo: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Rows of what enters a block: a strip's own, and those that are computed with it."""
+
+    first: int
+    last: int
+    low: int
+    high: int
+
+    def own(self, x: Tensor, pooled: bool = False) -> Tensor:
+        """The own rows of what was computed, (N, C, rows, W), before or after the pool."""
+        by = 2 if pooled else 1
+        return x[:, :, self.first // by - self.low // by : self.last // by - self.low // by]
+
+    def all(self, x: Tensor, pooled: bool = False) -> Tensor:
+        """The rows that are computed, of features of the whole image."""
+        by = 2 if pooled else 1
+        return x[:, :, self.low // by : self.high // by]
 
 
 @dataclass
 class Done:
-    """One operation of the walk forwards, as the way back needs it."""
+    """One operation of the walk forwards, as the way back needs it.
 
-    stage: nn.Module
-    relu: bool  # whether a ReLU ran with a convolution
-    entered: Tensor
-    left: Tensor
-    tapped: Tapped
-    indices: Tensor | None = None  # of max pooling
+    Attributes:
+        entered: shape of what entered
+        features: what left, where a loss taps it
+        passed: −1 where a ReLU let pass, else 0 (int8), where no loss taps it
+        indices: of max pooling
+    """
+
+    operation: Operation
+    entered: torch.Size
+    features: Tensor | None = None
+    passed: Tensor | None = None
+    indices: Tensor | None = None
 
 
 def supports(backbone: Backbone) -> bool:
     """Whether a network is such a chain; SqueezeNet with its branches is not."""
-    known = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d)
-    pools = [s for s in backbone.chain.values() if isinstance(s, nn.MaxPool2d | nn.AvgPool2d)]
-    plain = all(pool.kernel_size == 2 and not pool.ceil_mode for pool in pools)
-    return plain and all(isinstance(stage, known) for stage in backbone.chain.values())
+    stages = list(backbone.chain.values())
+    return all(isinstance(s, nn.ReLU) or _is_plain(s) for s in stages)
+
+
+def _is_plain(stage: nn.Module) -> bool:
+    """A convolution that keeps the size, or a pool that halves it."""
+    if isinstance(stage, nn.Conv2d):
+        same = stage.padding == (1, 1) and stage.kernel_size == (3, 3)
+        return same and stage.stride == (1, 1) and stage.dilation == (1, 1)
+    if isinstance(stage, nn.MaxPool2d | nn.AvgPool2d):
+        return stage.kernel_size == 2 and not bool(stage.ceil_mode)
+    return False
+
+
+class _Sums:
+    """One evaluation's losses: sums over positions as they come, then terms and gradients."""
+
+    def __init__(self, engine: ExplicitGradient, images: Tensor):
+        self.engine, self.objective = engine, engine.objective
+        self.pixels = images.shape[2] * images.shape[3]
+        self.terms: dict[str, Tensor] = {}
+        self.style: dict[str, Tensor] = {}  # 4k/M · (G − A), still to be multiplied by F
+        self._grams: dict[str, Tensor] = {}
+        self._positions: dict[str, int] = {}
+
+    def add(self, layer: str, y: Tensor, low: int = 0) -> None:
+        """Count the rows y (N, C, rows, W) of a layer's features, of which the first is ``low``."""
+        if layer in self.objective.spec.content_layers:
+            k, away = self.engine.content_factor(layer), self._away(layer, y, low)
+            value, name = k * away.square_().flatten(1).sum(1), f"content/{layer}"
+            self.terms[name] = self.terms[name] + value if name in self.terms else value
+        if layer in self.objective.spec.style_layers:
+            m, gram = y.shape[2] * y.shape[3], losses.gram_matrix(y)
+            if layer in self._grams:  # both are means: weigh them by their positions
+                before = self._positions[layer]
+                share = m / (m + before)
+                gram, m = torch.lerp(self._grams[layer], gram, share), m + before
+            self._grams[layer], self._positions[layer] = gram, m
+
+    def close(self, operations: Sequence[Operation | str]) -> None:
+        """All rows of these layers are there: their style terms follow."""
+        for layer in (o if isinstance(o, str) else o.layer for o in operations):
+            if layer in self._grams:
+                gram, m = self._grams.pop(layer), self._positions[layer]
+                k = self.engine.style_factor(layer, losses.LayerSize(gram.shape[1], m, self.pixels))
+                away = gram - self.objective.grams[layer]
+                self.terms[f"style/{layer}"] = k * away.square().flatten(1).sum(1)
+                self.style[layer] = away.mul_(4 / m * k.view(-1, 1, 1))
+
+    def gradient(self, g: Tensor | None, layer: str, y: Tensor, low: int = 0) -> Tensor | None:
+        """What arrives at features y (N, C, rows, W) and what the layer's losses add."""
+        if layer in self.style:
+            g = _add_style(g, y, self.style[layer].to(y.dtype))
+        if layer in self.objective.spec.content_layers:
+            k = self.engine.content_factor(layer)
+            content = self._away(layer, y, low).mul_(2 * k.view(-1, 1, 1, 1)).to(y.dtype)
+            g = content if g is None else g.add_(content)
+        return g
+
+    def _away(self, layer: str, y: Tensor, low: int) -> Tensor:
+        return y - self.objective.content[layer][:, :, low : low + y.shape[2]]
 
 
 class ExplicitGradient:
     """The same as :meth:`Objective.value_and_gradient`, to rounding, in less time and memory."""
 
-    def __init__(self, objective: Objective):
+    def __init__(self, objective: Objective, checkpoint: bool = False):
         """
         Args:
             objective: on a backbone that :func:`supports` knows, in any precision
+            checkpoint: compute large blocks twice and in strips, for a fraction of the memory
         """
         self.objective, self.backbone = objective, objective.backbone
-        names = list(self.backbone.chain)
-        wanted = [names.index(layer) for layer in objective.layers if layer != "input"]
-        self._plan = _plan(names[: max(wanted, default=-1) + 1], set(objective.layers))
+        self.checkpoint = checkpoint
+        self.blocks = plan(self.backbone, objective.layers)
         self._content_factors: dict[str, Tensor] = {}
         self._style_factors: dict[tuple[str, losses.LayerSize], Tensor] = {}
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Terms (N, K) and the gradient of each image's own sum of terms, (N, 3, H, W)."""
-        terms: dict[str, Tensor] = {}
-        at_input = self._tap("input", images, images, terms).content
-        walked = self._forward(images, terms)
-        terms["tv"], gradient = _total_variation(images, self.objective)
-        terms["patch"] = self._patch(images, gradient)
+        sums = _Sums(self, images)
+        sums.add("input", images)
+        sums.close(["input"])
+        arrived = self._walk(self.backbone.normalise(images), images, sums)
+        sums.terms["tv"], gradient = _total_variation(images, self.objective)
+        sums.terms["patch"] = self._patch(images, gradient)
+        at_input = sums.gradient(None, "input", images)
         if at_input is not None:
             gradient = gradient + at_input.to(gradient)
-        if walked:
-            arrived = self._backward(walked).to(images.dtype, memory_format=_PLANES)
+        if arrived is not None:
+            arrived = arrived.to(images.dtype, memory_format=_PLANES)
             gradient = gradient.addcdiv_(arrived, self.backbone.std)
-        return torch.stack([terms[name] for name in self.objective.names], 1), gradient
+        return torch.stack([sums.terms[name] for name in self.objective.names], 1), gradient
 
-    def _forward(self, images: Tensor, terms: dict[str, Tensor]) -> list[Done]:
-        x = self.backbone.normalise(images)
-        walked: list[Done] = []
-        for name, relu in self._plan:
-            stage, indices = self.backbone.chain[name], None
-            self.backbone.require_room(name, x, images)
+    def _walk(self, x: Tensor, images: Tensor, sums: _Sums) -> Tensor | None:
+        """Forwards and back; the gradient at the normalised pixels x (N, 3, H, W)."""
+        entered: list[Tensor] = []  # what enters each block that is to be computed again
+        walked: list[list[Done]] = []
+        for block in self.blocks:
+            cut = strips(x.shape, block) if self.checkpoint else [_whole(x)]
+            keep = len(cut) == 1
+            entered.append(x.new_empty(0) if keep else x)
+            walked.append([])
+            x = self._forward(x, block, cut, images, sums, walked[-1] if keep else None)
+            sums.close(block.operations)
+        g: Tensor | None = None
+        del x
+        while entered:
+            block, x, done = self.blocks[len(entered) - 1], entered.pop(), walked.pop()
+            g = self._backward(g, done, 0, sums) if done else self._again(g, x, block, images, sums)
+        return g
+
+    def _forward(
+        self,
+        x: Tensor,
+        block: Block,
+        cut: Sequence[Strip],
+        images: Tensor,
+        sums: _Sums,
+        keep: list[Done] | None,
+    ) -> Tensor:
+        """A block, strip by strip; what leaves it, (N, C', H', W')."""
+        if len(cut) == 1:
+            return self._operations(x, block, cut[0], images, sums, keep)
+        left: Tensor | None = None
+        for strip in cut:
+            y = strip.own(
+                self._operations(strip.all(x), block, strip, images, sums, None), block.pooled
+            )
+            if left is None:
+                rows = x.shape[2] // 2 if block.pooled else x.shape[2]
+                left = _blank(y, torch.Size((*y.shape[:2], rows, y.shape[3])))
+            low = strip.first // 2 if block.pooled else strip.first
+            left[:, :, low : low + y.shape[2]] = y
+        assert left is not None
+        return left
+
+    def _operations(
+        self,
+        x: Tensor,
+        block: Block,
+        strip: Strip,
+        images: Tensor,
+        sums: _Sums | None,
+        keep: list[Done] | None,
+    ) -> Tensor:
+        """A strip's way through a block; sums: the losses that its own rows count for."""
+        for operation in block.operations:
+            stage, indices, shape = self.backbone.chain[operation.name], None, x.shape
+            self.backbone.require_room(operation.name, x, images)
             if isinstance(stage, nn.Conv2d):
-                y = self._convolution(x, stage, relu is not None)
+                y = self._convolution(x, stage, operation.relu is not None)
             elif isinstance(stage, nn.MaxPool2d):
                 y, indices = _aten.max_pool2d_with_indices(x, [2, 2], [2, 2])
             else:
                 y = stage(x) if isinstance(stage, nn.AvgPool2d) else F.relu(x)
-            tapped = self._tap(relu or name, y, images, terms)
-            walked.append(Done(stage, relu is not None, x, y, tapped, indices))
-            x = y
-        return walked
+            pooled, x = isinstance(stage, nn.AvgPool2d | nn.MaxPool2d), y
+            tapped = operation.layer in self.objective.layers
+            if tapped and sums is not None:
+                low = strip.first // 2 if pooled else strip.first
+                sums.add(operation.layer, strip.own(y, pooled), low)
+            if keep is not None:
+                rectified = operation.relu is not None or isinstance(stage, nn.ReLU)
+                passed = y.bool().view(torch.int8).neg_() if rectified and not tapped else None
+                keep.append(Done(operation, shape, y if tapped else None, passed, indices))
+        return x
 
-    def _tap(self, layer: str, y: Tensor, images: Tensor, terms: dict[str, Tensor]) -> Tapped:
-        """Enter a layer's loss terms, and return what they add to the gradient."""
-        found, m = Tapped(), y.shape[2] * y.shape[3]
-        if layer in self.objective.spec.content_layers:
-            k = self._content_factor(layer)
-            away = y - self.objective.content[layer]  # float32: the target is
-            terms[f"content/{layer}"] = k * away.square().flatten(1).sum(1)
-            found.content = away.mul_(2 * k.view(-1, 1, 1, 1)).to(y.dtype)
-        if layer in self.objective.spec.style_layers:
-            k = self._style_factor(layer, y, images)
-            away = losses.gram_matrix(y) - self.objective.grams[layer]
-            terms[f"style/{layer}"] = k * away.square().flatten(1).sum(1)
-            found.style = away.mul_(4 / m * k.view(-1, 1, 1)).to(y.dtype)
-            if layer == "input":
-                style = _add_style(None, y, found.style)
-                found.content = style if found.content is None else found.content + style
+    def _again(
+        self, g: Tensor | None, x: Tensor, block: Block, images: Tensor, sums: _Sums
+    ) -> Tensor:
+        """A block computed once more from what enters it, x, and back: the gradient at x."""
+        found = _blank(x, x.shape)
+        for strip in strips(x.shape, block):
+            walked: list[Done] = []
+            self._operations(strip.all(x), block, strip, images, None, walked)
+            arrives = None if g is None else strip.all(g, block.pooled)
+            if arrives is not None:  # the strips overlap, and the way back works in place
+                arrives = arrives.clone(memory_format=torch.channels_last)
+            back = self._backward(arrives, walked, strip.low, sums)
+            found[:, :, strip.first : strip.last] = strip.own(back)
         return found
 
     def _patch(self, images: Tensor, gradient: Tensor) -> Tensor:
@@ -134,7 +296,7 @@ class ExplicitGradient:
         gradient.addcmul_(slope, weight.view(-1, 1, 1, 1))
         return weight * values
 
-    def _content_factor(self, layer: str) -> Tensor:
+    def content_factor(self, layer: str) -> Tensor:
         """k times the term's weight, (N or 1,), computed once."""
         if layer not in self._content_factors:
             convention = losses.CONTENT_FACTORS[self.objective.spec.content]
@@ -142,11 +304,8 @@ class ExplicitGradient:
             self._content_factors[layer] = k * self._weight(f"content/{layer}")
         return self._content_factors[layer]
 
-    def _style_factor(self, layer: str, y: Tensor, images: Tensor) -> Tensor:
+    def style_factor(self, layer: str, size: losses.LayerSize) -> Tensor:
         """k times the term's weight, (N or 1,), computed once for images of a size."""
-        size = losses.LayerSize(
-            y.shape[1], y.shape[2] * y.shape[3], images.shape[2] * images.shape[3]
-        )
         if (layer, size) not in self._style_factors:
             convention = losses.STYLE_FACTORS[self.objective.spec.style]
             k = convention(self.objective.grams[layer], size)
@@ -157,26 +316,24 @@ class ExplicitGradient:
         """(N or 1,)."""
         return self.objective.weights[:, self.objective.names.index(term)]
 
-    def _backward(self, walked: list[Done]) -> Tensor:
-        """Carry the gradient back to the normalised pixels, (N, 3, H, W)."""
-        g: Tensor | None = None
+    def _backward(self, g: Tensor | None, walked: list[Done], low: int, sums: _Sums) -> Tensor:
+        """Carry the gradient g back through a block, of which row ``low`` is the first."""
         while walked:
             done = walked.pop()  # its features are freed as soon as they are used
-            tapped = done.tapped
-            if tapped.style is not None:
-                g = _add_style(g, done.left, tapped.style)
-            if tapped.content is not None:
-                g = tapped.content if g is None else g.add_(tapped.content)
+            stage, layer = self.backbone.chain[done.operation.name], done.operation.layer
+            pool = isinstance(stage, nn.AvgPool2d | nn.MaxPool2d)
+            if done.features is not None:
+                g = sums.gradient(g, layer, done.features, low // 2 if pool else low)
             assert g is not None  # the deepest operation is one that a loss taps
-            if done.relu or isinstance(done.stage, nn.ReLU):
-                g = _aten.threshold_backward.grad_input(g, done.left, 0, grad_input=g)
-            if isinstance(done.stage, nn.Conv2d):
-                g = self._convolution_backward(g, done.entered, done.stage)
-            elif isinstance(done.stage, nn.AvgPool2d):
+            if done.operation.relu is not None or isinstance(stage, nn.ReLU):
+                g = _rectifier_backward(g, done)
+            if isinstance(stage, nn.Conv2d):
+                g = self._convolution_backward(g, _blank(g, done.entered), stage)
+            elif isinstance(stage, nn.AvgPool2d):
                 g = _average_backward(g, done.entered)
-            elif isinstance(done.stage, nn.MaxPool2d):
+            elif isinstance(stage, nn.MaxPool2d):
                 g = _aten.max_pool2d_with_indices_backward(
-                    g, done.entered, [2, 2], [2, 2], [0, 0], [1, 1], False, done.indices
+                    g, _blank(g, done.entered), [2, 2], [2, 2], [0, 0], [1, 1], False, done.indices
                 )
         assert g is not None
         return g
@@ -191,16 +348,55 @@ class ExplicitGradient:
         return _direct_backward(g, x, conv) if found is None else found
 
 
-def _plan(names: list[str], tapped: set[str]) -> list[tuple[str, str | None]]:
-    """Operations as (stage, the ReLU that runs with it): all but where a loss taps between."""
-    plan: list[tuple[str, str | None]] = []
+def plan(backbone: Backbone, layers: Sequence[str]) -> tuple[Block, ...]:
+    """The blocks up to the deepest of the layers; none where only ``input`` is wanted."""
+    names = list(backbone.chain)
+    deepest = max((names.index(layer) for layer in layers if layer != "input"), default=-1)
+    blocks: list[Block] = []
+    operations: list[Operation] = []
+    channels, halo = 0, 0
+    for operation in _operations(names[: deepest + 1], set(layers)):
+        stage = backbone.chain[operation.name]
+        operations.append(operation)
+        if isinstance(stage, nn.Conv2d):
+            channels, halo = max(channels, stage.out_channels), halo + int(stage.padding[0])
+        if isinstance(stage, nn.AvgPool2d | nn.MaxPool2d):
+            blocks.append(Block(tuple(operations), True, halo, channels))
+            operations, halo = [], 0
+    if operations:
+        blocks.append(Block(tuple(operations), False, halo, channels))
+    return tuple(blocks)
+
+
+def _operations(names: list[str], tapped: set[str]) -> list[Operation]:
+    """A ReLU runs with what is before it, but where a loss taps between."""
+    found: list[Operation] = []
     for i, name in enumerate(names):
         previous = names[i - 1] if i else "input"
-        if name.startswith("relu") and plan and previous not in tapped:
-            plan[-1] = (previous, name)
+        if name.startswith("relu") and found and previous not in tapped:
+            found[-1] = Operation(previous, name)
         else:
-            plan.append((name, None))
-    return plan
+            found.append(Operation(name))
+    return found
+
+
+def strips(shape: torch.Size, block: Block) -> list[Strip]:
+    """How a block's input (N, C, H, W) is cut: into one where it is small."""
+    n, _, height, width = shape
+    rows = max(_STRIP // (n * block.channels * width), _LEAST * block.halo, 2)
+    count = max(1, height // rows)
+    rows = max(2, -(-height // count // 2) * 2)  # even, so that no 2×2 of a pool is cut
+    firsts = range(0, max(1, height - 1), rows)  # a single last row goes with those before it
+    lasts = [*firsts[1:], height]
+    margin = 2 * block.halo  # the way back needs a halo of features that are right themselves
+    return [
+        Strip(first, last, max(first - margin, 0), min(last + margin, height))
+        for first, last in zip(firsts, lasts, strict=True)
+    ]
+
+
+def _whole(x: Tensor) -> Strip:
+    return Strip(0, x.shape[2], 0, x.shape[2])
 
 
 def _fused(x: Tensor) -> Callable[..., Tensor] | None:
@@ -230,21 +426,45 @@ def _direct_backward(g: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
     return found
 
 
-def _average_backward(g: Tensor, x: Tensor) -> Tensor:
-    """Backward of 2×2 average pooling; an odd last row or column of x was left out."""
+def _average_backward(g: Tensor, entered: torch.Size) -> Tensor:
+    """Backward of 2×2 average pooling; an odd last row or column of what entered was left out."""
     g = F.interpolate(g * 0.25, scale_factor=2, mode="nearest")
-    below, right = x.shape[2] - g.shape[2], x.shape[3] - g.shape[3]
+    below, right = entered[2] - g.shape[2], entered[3] - g.shape[3]
     return F.pad(g, (0, right, 0, below)) if below or right else g
 
 
+def _blank(like: Tensor, shape: torch.Size) -> Tensor:
+    """Channels last, not filled. Of a convolution's input the way back reads the shape alone; on
+    a CPU memory that nobody touches is none."""
+    return torch.empty(
+        shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
+    )
+
+
+def _rectifier_backward(g: Tensor, done: Done) -> Tensor:
+    """Backward of a ReLU, in place, from its output or from where it let pass."""
+    if done.passed is None:
+        masked: Tensor = _aten.threshold_backward.grad_input(g, done.features, 0, grad_input=g)
+        return masked
+    integers = {2: torch.int16, 4: torch.int32, 8: torch.int64}[g.element_size()]
+    last = torch.channels_last
+    if not (g.is_contiguous(memory_format=last) and done.passed.is_contiguous(memory_format=last)):
+        return g.mul_(done.passed).neg_()
+    bits = g.permute(0, 2, 3, 1).view(-1).view(integers)
+    passed = done.passed.permute(0, 2, 3, 1).view(-1)
+    size = _CHUNK if g.device.type == "cpu" else g.numel()
+    for part, mask in zip(torch.split(bits, size), torch.split(passed, size), strict=True):
+        part.bitwise_and_(mask.to(integers))  # in a cache's size: widening costs more than the rest
+    return g
+
+
 def _add_style(g: Tensor | None, y: Tensor, gram_gradient: Tensor) -> Tensor:
-    """g + F·D for features y (N, C, H, W) and a symmetric D (N, C, C), without copies."""
+    """g + F·D, in place, for features y (N, C, H, W) and a symmetric D (N, C, C)."""
     rows = y.flatten(2).transpose(1, 2)  # (N, M, C)
     if g is None:
-        total = rows @ gram_gradient
-    else:
-        total = torch.baddbmm(g.flatten(2).transpose(1, 2), rows, gram_gradient)
-    return total.transpose(1, 2).view(y.shape)
+        return (rows @ gram_gradient).transpose(1, 2).view(y.shape)
+    g.flatten(2).transpose(1, 2).baddbmm_(rows, gram_gradient)
+    return g
 
 
 def _total_variation(images: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:

@@ -18,14 +18,15 @@ from PIL.Image import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from nst import labels, metrics, records
+from nst import labels, memory, metrics, records
+from nst.batching import all_passes
 from nst.config import Config, LoggerName, WandbMode, config_hash, to_dict, used_images
 from nst.images import quantise, to_pil, to_uint8
 from nst.names import SAMPLES
 from nst.objective import group_terms
 from nst.sheets import sheet
 from nst.tracking import NoSink, Sink, wandb_sink
-from nst.transfer import Progress, Stage, Transfer, start_is_random
+from nst.transfer import BLOCK, Progress, Stage, Transfer, start_is_random
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ def run_jobs(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
     except Exception as error:
         traceback.clear_frames(error.__traceback__)  # their tensors may be what fills the memory
         if len(jobs) == 1:
-            return [error]
+            return [memory.explained(error, [cfg for cfg, _ in jobs])]
         log.warning("%d runs at once failed (%s); on with halves", len(jobs), _line(error))
     half = len(jobs) // 2
     return run_jobs(jobs[:half]) + run_jobs(jobs[half:])
@@ -122,36 +123,100 @@ def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
     begin = time.perf_counter()
     runs = [_Run(number, *job) for number, job in enumerate(jobs)]
     transfer = Transfer(*(run.cfg for run in runs))
-    memory = records.PeakMemory(str(transfer.device))
+    watch = records.PeakMemory(str(transfer.device))
     setup = time.perf_counter() - begin
     with ExitStack() as stack:
         for run in runs:
             stack.push(run.close)
-        last = _optimise(transfer, runs)
-        peak = memory.megabytes()  # of the optimisation alone
+        begin = time.perf_counter()
+        last, opening = _optimise(transfer, runs)
+        loop = time.perf_counter() - begin - opening
+        peak = watch.megabytes()  # of the optimisation alone
         with torch.no_grad():  # on the images as they are saved: 8 bits, within [0, 1]
             values = transfer.stage.objective(quantise(last.images)).tolist()
-        shared = _shared_results(transfer, last, setup, peak)
+        shared = _shared_results(transfer, last, setup + opening, loop, peak)
         for run in runs:
             run.attempt(run.finish, transfer, values[run.number], shared)
     return [run.outcome for run in runs]
 
 
-def _optimise(transfer: Transfer, runs: Sequence[_Run]) -> Progress:
-    """Run to the end, or until no run is left; every run writes each of its steps."""
+def _optimise(transfer: Transfer, runs: Sequence[_Run]) -> tuple[Progress, float]:
+    """Run to the end, or until no run is left; every run writes each of its steps.
+
+    Returns:
+        The last step, and the seconds that it took to open sinks and traces.
+    """
+    opening = 0.0
+    rows = _Rows(runs, 1 if transfer.device.type == "cpu" else BLOCK)
     bar = tqdm(total=transfer.total_steps, unit="step", disable=None, leave=False)
-    with bar:
+    with bar, rows:
         for now in transfer.run():
-            rows = now.terms.tolist()  # (N, K)
-            for run in runs:
-                if now.step == 0:
+            if now.step == 0:
+                begin = time.perf_counter()
+                for run in runs:
                     run.attempt(run.begin, transfer.stage.objective.names)
-                run.attempt(run.step, now, rows[run.number])
+                opening = time.perf_counter() - begin
+            for run in runs:
+                run.attempt(run.see, now)
+            rows.add(now)
+            if any(run.snapshot_is_due(now.step) for run in runs):
+                rows.write()
+                for run in runs:
+                    run.attempt(run.snapshot, now)
             if all(run.failed for run in runs):
                 break
             bar.update(now.step - bar.n)
-            bar.set_postfix_str(_losses(rows), refresh=False)
-    return now  # step 0 is always there
+            bar.set_postfix_str(rows.latest, refresh=False)
+    return now, opening  # step 0 is always there
+
+
+class _Rows:
+    """Losses on their way from the device to the runs' traces.
+
+    Reading a number from a GPU waits for it. So the losses of a block of steps are read at once;
+    those of a block that is cut short, by Ctrl-C or an error, when the block ends.
+    """
+
+    def __init__(self, runs: Sequence[_Run], size: int):
+        """
+        Args:
+            runs: each of which gets a row per step
+            size: steps to a block
+        """
+        self.latest = ""  # for the bar
+        self._runs, self._size = runs, size
+        self._waiting: list[tuple[int, float, Tensor]] = []  # step, seconds, (N, K)
+        self._written = 0.0
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        try:
+            self.write()
+        except Exception:
+            if error is None:
+                raise
+            log.warning("the losses of the last steps are lost with the device")
+
+    def add(self, now: Progress) -> None:
+        """Take one step's losses; a full block is written."""
+        self._waiting.append((now.step, now.seconds / now.images.shape[0], now.terms))
+        if len(self._waiting) >= self._size:
+            self.write()
+
+    def write(self) -> None:
+        """Write what waits. The seconds of a block are spread evenly over its steps."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        values = torch.stack([terms for _, _, terms in waiting]).tolist()  # (steps, N, K)
+        begin, end = self._written, max(self._written, waiting[-1][1])
+        for i, (step, _, _) in enumerate(waiting):
+            seconds = begin + (end - begin) * (i + 1) / len(waiting)
+            for run in self._runs:
+                run.attempt(run.write, step, seconds, values[i][run.number])
+        self._written, self.latest = end, _losses(values[-1])
 
 
 def _losses(rows: list[list[float]]) -> str:
@@ -220,14 +285,23 @@ class _Run:
         pictures = {"content": stage.contents, "style": stage.styles}
         return {name: each[self.number] for name, each in pictures.items() if each}
 
-    def step(self, now: Progress, values: list[float]) -> None:
-        """Write one step: a row of the trace, the sink, and the snapshot that may be due."""
+    def see(self, now: Progress) -> None:
+        """Remember a step's image: it is the result if no other follows."""
         self._last = now
+
+    def write(self, step: int, seconds: float, values: list[float]) -> None:
+        """Write one step: a row of the trace, and the sink."""
         terms = dict(zip(self._names, values, strict=True)) | group_terms(self._names, values)
-        self._trace.write(now.step, now.seconds / now.images.shape[0], terms)
-        self._sink.log(now.step, terms)
-        every = self.cfg.snapshot_every
-        if every and now.step % every == 0:
+        self._trace.write(step, seconds, terms)
+        self._sink.log(step, terms)
+
+    def snapshot_is_due(self, step: int) -> bool:
+        """Whether the image of a step is to be saved."""
+        return bool(self.cfg.snapshot_every) and step % self.cfg.snapshot_every == 0
+
+    def snapshot(self, now: Progress) -> None:
+        """Save the image, if it is due."""
+        if self.snapshot_is_due(now.step):
             picture = to_pil(self._image(now))
             file = self.folder.save_image(f"snapshots/step_{now.step:06d}.png", picture)
             self._sink.log_image(now.step, "snapshot", file, f"step {now.step}")
@@ -282,17 +356,18 @@ def _group(cfg: Config, context: Context) -> str | None:
 
 
 def _shared_results(
-    transfer: Transfer, last: Progress, setup: float, peak: float | None
+    transfer: Transfer, last: Progress, setup: float, loop: float, peak: float | None
 ) -> dict[str, Any]:
     """What the runs of a batch have in common; seconds are each run's share of the wall time.
 
     Args:
         setup: seconds before the first step, of the batch
+        loop: seconds of the loop over the steps, with all that is written on the way
         peak: memory in MB, of the batch
     """
     cfg, batch = transfer.cfg, len(transfer.cfgs)
     height, width = transfer.stage.output
-    evaluations = last.step + 1 + len(cfg.passes)
+    evaluations = last.step + len(all_passes(cfg))
     return {
         "steps": last.step,
         "seconds": round(last.seconds / batch, 4),
@@ -300,11 +375,13 @@ def _shared_results(
         "seconds_setup": round(setup / batch, 3),
         "batch": batch,
         "batch_seconds": round(last.seconds, 4),
+        "loop_seconds": round(loop, 4),
         "peak_memory_mb": None if peak is None else round(peak, 1),
         "width": width,
         "height": height,
         "backbone": {"name": transfer.backbone.name, **_weights(transfer)},
         "precision": _precision(transfer),
+        "memory": transfer.memory.as_dict(),
         "device": str(transfer.device),
         "device_name": records.device_name(str(transfer.device)),
         "threads": torch.get_num_threads(),

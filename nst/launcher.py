@@ -47,7 +47,7 @@ class BatchedLauncherConf:
     """``hydra.launcher`` of ``hydra/launcher=batched``."""
 
     _target_: str = f"{_MODULE}.BatchedLauncher"
-    max_batch: int = 8
+    max_batch: Any = 8
 
 
 def register() -> None:
@@ -151,7 +151,11 @@ class BatchedLauncher(Launcher):
 
     __module__ = _MODULE
 
-    def __init__(self, max_batch: int):
+    def __init__(self, max_batch: int | str):
+        """
+        Args:
+            max_batch: jobs at once, or ``auto``: as many as are thought to fit into memory
+        """
         self.max_batch = max_batch
 
     def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
@@ -163,9 +167,11 @@ class BatchedLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run the jobs; what each returned or raised, in their order."""
-        if self.max_batch < 1:
+        if self.max_batch != "auto" and not (
+            isinstance(self.max_batch, int) and self.max_batch >= 1
+        ):
             raise CompactHydraException(
-                f"hydra.launcher.max_batch={self.max_batch}: expected 1 or more"
+                f"hydra.launcher.max_batch={self.max_batch}: expected 1 or more, or auto"
             )
         from nst.batching import batches
 
@@ -173,7 +179,7 @@ class BatchedLauncher(Launcher):
         self._log_as_hydra()
         Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         jobs = [self._job(initial_job_idx + i, o) for i, o in enumerate(job_overrides)]
-        sorted_in = batches([_key(job) for job in jobs], self.max_batch)
+        sorted_in = batches([_key(job) for job in jobs], self._limits(jobs))
         log.info("Launching %d jobs locally, in batches of %s", len(jobs), _sizes(sorted_in))
         returns: dict[int, JobReturn] = {}
         for members in sorted_in:
@@ -189,6 +195,18 @@ class BatchedLauncher(Launcher):
             returns |= batch.returns
             self._log_as_hydra()
         return [returns[job.number] for job in jobs]
+
+    def _limits(self, jobs: Sequence[_Job]) -> list[int]:
+        """How many jobs like each may share a batch."""
+        if self.max_batch != "auto":
+            return [int(self.max_batch)] * len(jobs)
+        from nst.transfer import largest_batch
+
+        keys, limits = [_key(job) for job in jobs], dict[str | None, int]()
+        for key, job in zip(keys, jobs, strict=True):
+            if key not in limits:
+                limits[key] = 1 if key is None else largest_batch(_config(job))
+        return [limits[key] for key in keys]
 
     def _log_as_hydra(self) -> None:
         utils.configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
@@ -218,8 +236,12 @@ def _key(job: _Job) -> str | None:
     """What decides which jobs share; None for one that will fail alone, in its own words."""
     from nst.batching import batch_key
 
-    keys = [key for key in job.composed if key != "hydra"]
     try:
-        return batch_key(config.from_omegaconf(OmegaConf.masked_copy(job.composed, keys)))
+        return batch_key(_config(job))
     except InputError:
         return None
+
+
+def _config(job: _Job) -> config.Config:
+    keys = [key for key in job.composed if key != "hydra"]
+    return config.from_omegaconf(OmegaConf.masked_copy(job.composed, keys))

@@ -70,10 +70,14 @@ def has_fast_bfloat16(device: torch.device) -> tuple[bool, str]:
     return False, "this CPU has neither amx_bf16 nor avx512_bf16"
 
 
-def engine(objective: Objective) -> ValueAndGradient:
-    """The fastest way to an objective's terms and gradients, in its backbone's precision."""
+def engine(objective: Objective, checkpoint: bool = False) -> ValueAndGradient:
+    """The fastest way to an objective's terms and gradients, in its backbone's precision.
+
+    Args:
+        checkpoint: rather the one with the least memory, where the network is a plain chain
+    """
     if explicit.supports(objective.backbone):
-        return explicit.ExplicitGradient(objective)
+        return explicit.ExplicitGradient(objective, checkpoint)
     return objective.value_and_gradient
 
 

@@ -23,15 +23,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nst import inits, optimize
+from nst import inits, memory, optimize
 from nst.backbones import load_backbone
-from nst.batching import batch_key
+from nst.batching import all_passes, batch_key, style_side
 from nst.config import (
     Config,
     InitKind,
     OptimizerName,
     Task,
-    all_passes,
     check,
     layer_sets,
     layer_weights,
@@ -41,8 +40,11 @@ from nst.errors import InputError
 from nst.images import resize
 from nst.objective import LossSpec, Objective
 from nst.optimize import Step
-from nst.precision import Watched, choose, engine
+from nst.precision import Precision, Watched, choose, engine
 from nst.samples import load_image
+
+BLOCK = 10
+"""Steps between two waits for a GPU, which works on while the next ones are being prepared."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class Progress:
 
     Attributes:
         step: counted through all passes; 0 is the start image
-        seconds: of optimisation so far, all N together, the device synchronised
+        seconds: of optimisation so far, all N together; a GPU is waited for at every tenth step
+            and at a pass's last, so that in between it may lag behind
         images: (N, 3, H, W), not clamped
         terms: (N, K), weighted, in the order of ``objective.names``
         restarts: (N,), how often the guard went back to the best image
@@ -106,9 +109,7 @@ class Transfer:
         self.cfgs, self.cfg = cfgs, cfgs[0]
         cfg = self.cfg
         self.device = pick_device(cfg.device)
-        self.precision = choose(
-            cfg.precision.name, self.device, to_zero=cfg.task is not Task.transfer
-        )
+        self.precision = precision_of(cfg, self.device)
         backbone = cfg.backbone
         self.backbone = load_backbone(
             backbone.name.name,
@@ -118,7 +119,8 @@ class Transfer:
             device=self.device,
         )
         self._steering = self.backbone.in_precision(self.precision.dtype)
-        self._first = self.stage = self._stage(cfg.size)
+        self.memory = memory.choose(cfgs, self.backbone, self.precision, self.device)
+        self._first = self.stage = self._stage(all_passes(cfg)[0][0])
         self._watched: list[Watched] = []
 
     @property
@@ -146,7 +148,7 @@ class Transfer:
                 self.stage = self._stage(size)
                 images = resize(images, self.stage.output)
             images = images.contiguous()  # the optimiser's vectors; backbones turn them themselves
-            for step, spent in self._timed(self._optimise(images, steps)):
+            for step, spent in self._timed(self._optimise(images, steps), steps):
                 seconds += spent
                 images = step.images
                 if step.index == 0:
@@ -164,7 +166,7 @@ class Transfer:
         if task is not Task.texture:
             contents = self._pictures([(cfg.content, size) for cfg in cfgs])
         if task is not Task.content:
-            styles = self._pictures([(cfg.style, cfg.style_size or size) for cfg in cfgs])
+            styles = self._pictures([(cfg.style, style_side(cfg, size)) for cfg in cfgs])
         specs = [loss_spec(cfg) for cfg in cfgs]
         targets = (_batch(contents) if contents else None, styles or None)
         objective = steering = Objective(self.backbone, specs, *targets)
@@ -200,9 +202,9 @@ class Transfer:
         return inits.from_image(image, seeds, scale=_start_scale(cfg), distribution=distribution)
 
     def _optimise(self, start: Tensor, steps: int) -> Iterator[Step]:
-        evaluate = engine(self.stage.steering)
-        if self.precision.checked:
-            evaluate = Watched(evaluate, engine(self.stage.objective))
+        evaluate = engine(self.stage.steering, self.memory.checkpoint)
+        if self.precision.checked:  # a few evaluations, which are not to need the most memory
+            evaluate = Watched(evaluate, engine(self.stage.objective, checkpoint=True))
             self._watched.append(evaluate)
         opt = self.cfg.optimizer
         decay_rate, decay_steps = opt.decay_rate or 1.0, opt.decay_steps or 100
@@ -224,14 +226,18 @@ class Transfer:
             decay_rate=decay_rate, decay_steps=decay_steps,
         )  # fmt: skip
 
-    def _timed(self, steps: Iterator[Step]) -> Iterator[tuple[Step, float]]:
-        """Each step with the seconds it took; what the consumer does in between does not count."""
+    def _timed(self, steps: Iterator[Step], last: int) -> Iterator[tuple[Step, float]]:
+        """Each step with the seconds it took; what the consumer does in between does not count.
+
+        Args:
+            last: index of the last step
+        """
         while True:
             begin = time.perf_counter()
             step = next(steps, None)
             if step is None:
                 return
-            if self.device.type != "cpu":
+            if self.device.type != "cpu" and (step.index % BLOCK == 0 or step.index == last):
                 torch.accelerator.synchronize()
             yield step, time.perf_counter() - begin
 
@@ -290,6 +296,17 @@ def pick_device(name: str) -> torch.device:
     if missing:
         raise InputError(f"device={name}: this machine has no such device; use auto or cpu")
     return device
+
+
+def largest_batch(cfg: Config) -> int:
+    """How many runs like this one are thought to fit into memory at once."""
+    device = pick_device(cfg.device)
+    return memory.largest_batch(cfg, precision_of(cfg, device), device)
+
+
+def precision_of(cfg: Config, device: torch.device) -> Precision:
+    """The number format of a run."""
+    return choose(cfg.precision.name, device, to_zero=cfg.task is not Task.transfer)
 
 
 def _require_finite(terms: Tensor) -> None:

@@ -71,8 +71,9 @@ def test_a_picture_that_cannot_be_read_is_wrong_input(composed: Compose, tmp_pat
 
 
 def test_batches_are_about_equally_large() -> None:
-    assert [len(b) for b in batches(["a"] * 9, 8)] == [5, 4]
-    assert [len(b) for b in batches(["a"] * 8, 8)] == [8]
-    assert batches(["a", "b", "a"], 1) == [[0], [2], [1]]
-    assert batches([None, None], 8) == [[0], [1]]
-    assert batches([], 8) == []
+    assert [len(b) for b in batches(["a"] * 9, [8] * 9)] == [5, 4]
+    assert [len(b) for b in batches(["a"] * 8, [8] * 8)] == [8]
+    assert batches(["a", "b", "a"], [1] * 3) == [[0], [2], [1]]
+    assert batches([None, None], [8, 8]) == [[0], [1]]
+    assert batches(["a", "b", "a", "b"], [1, 2, 1, 2]) == [[0], [2], [1, 3]]
+    assert batches([], []) == []

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from experiments import performance_page
 from experiments.baseline import Baseline, TappedNetwork
-from experiments.benchmark import Plan, higher, iterations, operations, seconds
+from experiments.benchmark import Plan, higher, iterations, operations, overhead, seconds
 from nst.backbones import Backbone
 from nst.objective import LossSpec, Objective
 
@@ -96,6 +96,12 @@ def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
             {"size": 64, "kind": kind, "megabytes": mb}
             for kind, mb in (("baseline", 40.0), ("float32", 20.0), ("bfloat16", 10.0))
         ],
+        "overhead": [
+            {
+                "logger": "wandb", "size": 64, "steps": 9, "loop": 2.0, "optimiser": 1.96,
+                "share": 0.02,
+            }
+        ],
         "iterations": timed,
     }  # fmt: skip
     page = tmp_path / "performance.md"
@@ -111,8 +117,16 @@ def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
     assert written.count(text) == 1
     assert "**2.00** (1.90–2.20)" in text
     assert "pixels^1.00" in text
+    assert "10 (0.25)" in text
+    assert "2.0%" in text
     assert (tmp_path / "images" / "performance.png").stat().st_size < 200_000
     assert performance_page.write(results, None) == text
+
+
+def test_overhead_is_a_share_of_the_loop() -> None:
+    rows = overhead(Plan(overhead=(32, 2)))
+    assert [row["logger"] for row in rows] == ["none", "wandb"]
+    assert all(0 < row["share"] < 1 for row in rows)
 
 
 def test_an_iteration_is_measured() -> None:

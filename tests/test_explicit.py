@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from nst.backbones import Backbone, load_backbone
 from nst.errors import InputError
-from nst.explicit import ExplicitGradient, supports
+from nst.explicit import ExplicitGradient, plan, strips, supports
 from nst.objective import LossSpec, Objective
 
 LAYER_SETS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
@@ -27,6 +28,7 @@ LAYER_SETS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
 }
 
 
+@functools.cache
 def network(pooling: str, dtype: torch.dtype = torch.float64) -> Backbone:
     backbone = load_backbone("vgg19_mini", "random", pooling)
     return backbone.to(dtype)
@@ -84,6 +86,47 @@ def test_float32_agrees_to_rounding(layers: str) -> None:
     ours, written_out = ExplicitGradient(problem)(images)
     torch.testing.assert_close(ours, terms, rtol=1e-4, atol=1e-7)
     assert relative(written_out, gradient) < 1e-4
+
+
+@pytest.mark.parametrize("pooling", ["avg", "max"])
+@pytest.mark.parametrize("layers", LAYER_SETS)
+def test_in_strips_it_is_the_same(
+    layers: str, pooling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Odd heights, strips of a few rows, and taps before, behind and within what is cut."""
+    problem = objective(layers, network(pooling), 2, tv_weight=0.7)
+    images = pictures(2)
+    terms, gradient = ExplicitGradient(problem)(images)
+    monkeypatch.setattr("nst.explicit._STRIP", 0)
+    monkeypatch.setattr("nst.explicit._LEAST", 1)
+    again, in_strips = ExplicitGradient(problem, checkpoint=True)(images)
+    torch.testing.assert_close(again, terms, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(in_strips, gradient, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_small_blocks_are_as_without_to_the_last_bit(dtype: torch.dtype) -> None:
+    problem = objective("usual", network("avg", torch.float32).in_precision(dtype), tv_weight=0.7)
+    images = pictures(2, torch.float32)
+    for plain, checkpointed in zip(
+        ExplicitGradient(problem)(images),
+        ExplicitGradient(problem, checkpoint=True)(images),
+        strict=True,
+    ):
+        assert torch.equal(plain, checkpointed)
+
+
+def test_strips_cover_every_row_once_and_cut_no_pool() -> None:
+    block = plan(network("avg"), ["relu_2", "relu_3"])[0]
+    assert (block.halo, block.channels, block.pooled) == (2, 16, True)
+    cut = strips(torch.Size((1, 3, 4001, 2000)), block)
+    assert len(cut) > 1
+    assert [row for strip in cut for row in range(strip.first, strip.last)] == list(range(4001))
+    assert all(strip.first % 2 == strip.low % 2 == 0 for strip in cut)
+    assert all(strip.last % 2 == strip.high % 2 == 0 for strip in cut[:-1])
+    assert all(s.low == s.first - 4 and s.high == s.last + 4 for s in cut[1:-1])
+    assert all(s.last - s.first > 1 for s in cut)
+    assert len(strips(torch.Size((1, 3, 64, 64)), block)) == 1
 
 
 def relative(x: Tensor, y: Tensor) -> float:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 import yaml
 from PIL import Image
 
-from nst import config
+from nst import config, job
 from nst.config import Config
 from nst.errors import InputError
 from nst.images import to_tensor
@@ -153,6 +153,50 @@ def interrupt_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(Transfer, "run", interrupted)
+
+
+def test_a_gpu_is_read_in_blocks(
+    composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = composed("optimizer.steps=23", "snapshot_every=12")
+    run_job(cfg, Context(run_folder))
+    each = pd.read_csv(run_folder / "trace.csv")
+    monkeypatch.setattr("nst.job._Rows.write", counted := Counted(job._Rows.write))
+    genuine = job._Rows.__init__
+    monkeypatch.setattr(job._Rows, "__init__", lambda self, runs, size: genuine(self, runs, 10))
+    run_job(cfg, Context(run_folder))
+    blocks = pd.read_csv(run_folder / "trace.csv")
+    # step 0 has a snapshot, as has 12
+    assert counted.sizes == [1, 10, 2, 10, 1]
+    pd.testing.assert_frame_equal(each.drop(columns="seconds"), blocks.drop(columns="seconds"))
+    assert blocks["seconds"].is_monotonic_increasing
+    assert len(list((run_folder / "snapshots").iterdir())) == 2
+
+
+class Counted:
+    """``_Rows.write`` with the number of steps that each call wrote."""
+
+    def __init__(self, genuine: Callable[[Any], None]):
+        self.genuine, self.sizes = genuine, list[int]()
+
+    def __get__(self, rows: Any, kind: type) -> Callable[[], None]:
+        def write() -> None:
+            if rows._waiting:
+                self.sizes.append(len(rows._waiting))
+            self.genuine(rows)
+
+        return write
+
+
+def test_an_interrupted_block_is_written(
+    composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = job._Rows.__init__
+    monkeypatch.setattr(job._Rows, "__init__", lambda self, runs, size: genuine(self, runs, 10))
+    interrupt_after(14, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(composed("optimizer.steps=30"), Context(run_folder))
+    assert pd.read_csv(run_folder / "trace.csv")["step"].tolist() == list(range(15))
 
 
 def test_an_interruption_keeps_the_picture_and_the_trace(

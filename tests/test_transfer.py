@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from nst.backbones import Backbone
+from nst.batching import coarse_scales, style_side
 from nst.config import config_hash
 from nst.errors import InputError
 from nst.objective import LossSpec, Objective
@@ -157,3 +158,52 @@ def test_in_double_precision_a_batch_is_exact(mini: Backbone, picture: torch.Ten
 def test_what_cannot_share_is_refused(composed: Compose) -> None:
     with pytest.raises(ValueError, match="cannot share a batch"):
         Transfer(composed(), composed("content_layer=conv_2"))
+
+
+def test_a_gpu_is_waited_for_at_every_tenth_step(
+    composed: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+    transfer = Transfer(composed("optimizer.steps=1"))
+    transfer.device = torch.device("cuda")
+    zero = torch.zeros(1, 1)
+    monkeypatch.setattr("torch.accelerator.synchronize", lambda: waits.append(0))
+    steps = iter([Step(index, zero, zero, zero) for index in range(26)])
+    after = {step.index: len(waits) for step, _ in transfer._timed(steps, 25)}
+    assert [i for i in after if after[i] > after.get(i - 1, 0)] == [0, 10, 20, 25]
+
+
+def test_from_coarse_to_fine(composed: Compose) -> None:
+    steps = run(composed, "size=64", "optimizer.steps=9", "scales=[0.25,0.5]")
+    assert [p.step for p in steps] == list(range(3 + 3 + 9 + 1))
+    sides = [p.images.shape[3] for p in steps]
+    assert sides == [16] * 4 + [32] * 3 + [64] * 9
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (("task=texture",), (0.25, 0.5)),
+        (("task=texture", "scales=1"), ()),
+        (("task=texture", "size=128"), ()),
+        (("task=texture", "init=content"), ()),
+        (("task=texture", "preset=gatys2015"), ()),
+        (("task=transfer", "init=noise"), ()),
+        (("task=transfer", "scales=[0.5]"), (0.5,)),
+    ],
+)
+def test_when_a_run_begins_coarsely(
+    composed: Compose, overrides: tuple[str, ...], expected: tuple[float, ...]
+) -> None:
+    assert coarse_scales(composed("size=256", *overrides, "backbone=vgg19_mini")) == expected
+
+
+def test_a_coarse_styles_size_follows(composed: Compose) -> None:
+    cfg = composed("size=64", "style_size=32", "scales=[0.5]")
+    assert [style_side(cfg, side) for side in (32, 64, 128)] == [16, 32, 32]
+
+
+@pytest.mark.parametrize("scales", ["[0.5,0.25]", "[0.5,1.5]", "often", "true", "[0.1]"])
+def test_scales_that_cannot_work(composed: Compose, scales: str) -> None:
+    with pytest.raises(InputError, match="scales="):
+        composed("size=64", f"scales={scales}")

@@ -129,3 +129,9 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_a_batch_may_be_as_large_as_memory_allows(tmp_path: Path) -> None:
+    done = run(*BATCHED, "seed=0,1,2", "hydra.launcher.max_batch=auto", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert load_runs(tmp_path / "sweep")["batch"].tolist() == [3, 3, 3]
