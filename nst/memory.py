@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nst import explicit
+from nst import explicit, winograd
 from nst.backbones import Backbone, build
 from nst.batching import all_passes, output_size, style_size
 from nst.config import Config, OptimizerName, layer_sets
@@ -63,9 +63,10 @@ def choose(
     if wanted is True and not chain:
         raise InputError(f"checkpoint=true is for VGGs, not for {backbone.name}; leave it out")
     there = available(device)
+    weights = _transformed(cfgs[0], backbone, precision, device)
 
     def found(checkpoint: bool, why: str) -> Choice:
-        bytes_ = need(cfgs, backbone, precision, checkpoint)
+        bytes_ = need(cfgs, backbone, precision, checkpoint) + weights
         return Choice(checkpoint, why, _mb(bytes_), None if there is None else _mb(there))
 
     if wanted != "auto":
@@ -138,10 +139,10 @@ def largest_batch(cfg: Config, precision: Precision, device: torch.device, most:
         return 8
     backbone = build(cfg.backbone.name.name, cfg.backbone.pooling.name)
     checkpoint = cfg.checkpoint is True
+    weights = _weights(backbone, precision) + _transformed(cfg, backbone, precision, device)
     fitting = 1
     while fitting < most:
-        needed = need([cfg] * (fitting + 1), backbone, precision, checkpoint)
-        if needed + _weights(backbone, precision) > _FILL * there:
+        if need([cfg] * (fitting + 1), backbone, precision, checkpoint) + weights > _FILL * there:
             break
         fitting += 1
     return fitting
@@ -356,6 +357,25 @@ def _mb(bytes_: int) -> float:
 def _weights(backbone: Backbone, precision: Precision) -> int:
     numbers = sum(p.numel() for p in backbone.parameters())
     return numbers * (4 if precision.name == "float32" else 6)
+
+
+def _transformed(
+    cfg: Config, backbone: Backbone, precision: Precision, device: torch.device
+) -> int:
+    """Bytes of the weights that :mod:`nst.winograd` keeps beside those of the network."""
+    if device.type != "cpu" or not explicit.supports(backbone):
+        return 0
+    content, style = layer_sets(cfg)
+    width, height = output_size(cfg, cfg.size)
+    formats = [precision.dtype, *([torch.float32] if precision.checked else [])]
+    found, shape = 0, torch.Size((1, 3, height, width))
+    for block in explicit.plan(backbone, [*content, *style]):
+        for operation in block.operations:
+            stage = backbone.chain[operation.name]
+            for dtype in dict.fromkeys(formats):
+                found += dtype.itemsize * winograd.transformed_numbers(stage, shape, dtype)
+            shape = _after(stage, shape)
+    return found
 
 
 # --- what there is -----------------------------------------------------------------------------

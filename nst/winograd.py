@@ -250,13 +250,18 @@ def _scatter(
 
 
 def axes(conv: nn.Conv2d) -> tuple[Axis, Axis]:
+    """The tile for a convolution in its own number format; see :func:`_axes`."""
+    return _axes(conv, conv.weight.dtype)
+
+
+def _axes(conv: nn.Conv2d, dtype: torch.dtype) -> tuple[Axis, Axis]:
     """The tile for a convolution: the larger, the fewer products, and the more rounding.
 
     A tile of 4×4 outputs has a quarter of the products and, in float32, an error of 1e-6. In
     bfloat16 that would be six times the direct one's; 2×4 (a third of the products) has three
     times, 2×2 (four ninths) twice.
     """
-    if conv.weight.dtype != torch.bfloat16:
+    if dtype != torch.bfloat16:
         return F4, F4
     return F2, (F4 if max(conv.in_channels, conv.out_channels) >= 512 else F2)
 
@@ -268,22 +273,34 @@ def pays(conv: nn.Conv2d, x: Tensor) -> bool:
     weights does. In bfloat16 products cost half, and what is gained must be worth the rounding.
     It does not depend on the number of images, so that each in a batch goes the way it would alone.
     """
+    return x.device.type == "cpu" and _pays(conv, x.shape, x.dtype)
+
+
+def _pays(conv: nn.Conv2d, shape: torch.Size, dtype: torch.dtype) -> bool:
     if conv.kernel_size != (3, 3) or conv.groups != 1:
         return False
     if not conv.stride == conv.padding == conv.dilation == (1, 1):
         return False
-    if x.device.type != "cpu" or x.shape[2] * x.shape[3] < _LEAST_PIXELS:
+    if shape[2] * shape[3] < _LEAST_PIXELS:
         return False
     channels = conv.in_channels, conv.out_channels
-    if x.dtype == torch.bfloat16:
+    if dtype == torch.bfloat16:
         return min(channels) >= 256 and _products_limit_bfloat16()
-    return x.dtype == torch.float32 and min(channels) >= 64 and max(channels) >= 128
+    return dtype == torch.float32 and min(channels) >= 64 and max(channels) >= 128
 
 
 def _products_limit_bfloat16() -> bool:
     """Whether products in this format are fast, but not as with AMX faster than memory can feed."""
     flags = processor.flags()
     return "avx512_bf16" in flags and "amx_bf16" not in flags
+
+
+def transformed_numbers(conv: nn.Module, shape: torch.Size, dtype: torch.dtype) -> int:
+    """How many numbers a convolution's transformed weights have on a CPU; 0 where it is direct."""
+    if not isinstance(conv, nn.Conv2d) or not _pays(conv, shape, dtype):
+        return 0
+    rows, columns = _axes(conv, dtype)
+    return (rows.m + 2) * (columns.m + 2) * conv.in_channels * conv.out_channels
 
 
 class Convolutions:

@@ -39,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "winograd": {"processor"},
     "explicit": {"losses", "backbones", "objective", "patches"},
     "precision": {"explicit", "objective", "optimize", "processor"},
-    "memory": {"backbones", "batching", "config", "errors", "explicit", "precision"},
+    "memory": {"backbones", "batching", "config", "errors", "explicit", "precision", "winograd"},
     "config": {"errors", "layers", "names"},
     "launcher": {"batching", "config", "errors", "job", "transfer"},
     "cli": {"errors", "names", "config", "launcher"},

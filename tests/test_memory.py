@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from nst import memory
-from nst.backbones import Backbone
-from nst.config import Config
+from nst.backbones import Backbone, build
+from nst.config import BackboneName, Config
 from nst.errors import InputError
 from nst.job import Context, run_job
 from nst.precision import Precision
@@ -190,3 +190,14 @@ def test_as_many_as_fit(composed: Compose, mini: Backbone, monkeypatch: pytest.M
     assert memory.largest_batch(cfg, exact, CPU) == 5
     monkeypatch.setattr(memory, "available", lambda device: None)
     assert memory.largest_batch(cfg, exact, CPU) == 8
+
+
+def test_transformed_weights_count_where_they_are_kept() -> None:
+    """VGG-19 up to conv_13 in float32: about 200 MB (docs/decisions, number 18)."""
+    cfg = Config(size=128, checkpoint=False)
+    cfg.backbone.name, cfg.style_layers = BackboneName.vgg19, ["relu5_1"]
+    backbone = build("vgg19", "avg")
+    exact = Precision("float32", "asked for")
+    bare = memory.need([cfg], backbone, exact, checkpoint=False)
+    found = memory.choose([cfg], backbone, exact, CPU)
+    assert 150 < found.estimate_mb - bare / 2**20 < 250
