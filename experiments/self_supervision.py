@@ -6,8 +6,7 @@ Three tasks, each from features of a few layers:
   unsupervised feature learning"; from means and standard deviations over the positions, so that
   it is texture that tells images apart)
 - *reconstruction*: the pixels, from one layer, through one 1×1 convolution
-- *teacher* (optional): the features of a trained network and their Gram matrices, through one 1×1
-  convolution each: what a layer predicts linearly, its Gram matrix predicts too
+- *teacher* (optional): the features of a trained network, through one 1×1 convolution each
 
 Normalisation stays in the network while it learns and is folded into the convolutions afterwards:
 without it, depth lost what reconstruction needs (docs/backbone.md).
@@ -23,7 +22,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.backbones import Backbone
-from nst.losses import gram_matrix
 
 Chain = Mapping[str, nn.Module]
 
@@ -32,18 +30,11 @@ IDENTITY = {"relu_4": 0.1, "relu_8": 0.3, "relu_12": 0.8, "relu_16": 1.0}
 """{layer: weight of its cross-entropy}."""
 
 TEACHER = {
-    **{"relu_5": "fire2", "relu_7": "fire4", "relu_9": "fire5", "relu_11": "fire7"},
-    **{"relu_12": "fire8", "relu_13": "fire9", "relu_16": "fire9"},
+    **{"relu_4": "fire2", "relu_8": "fire3", "relu_10": "fire4", "relu_12": "fire7"},
+    **{"relu_14": "fire8", "relu_16": "fire9"},
 }
-"""{layer of the student: layer of SqueezeNet 1.0 it predicts}; most are style layers."""
+"""{layer of the student: layer of SqueezeNet 1.0 it predicts}."""
 
-_GRIDS = {
-    **{"fire2": (4, 5.0), "fire4": (4, 5.0), "fire5": (8, 9.0), "fire7": (8, 9.0)},
-    **{"fire8": (8, 9.0), "fire9": (16, 17.0)},
-}
-"""{layer of SqueezeNet: (stride, pixel that its first position is centred on)}: it pads nothing."""
-
-_GRAM = 0.3
 _TEMPERATURE = 16.0
 _EMBEDDING = 128
 
@@ -206,7 +197,7 @@ class Tasks(nn.Module):
         return F.cross_entropy(logits, index, label_smoothing=0.05)
 
     def _distil(self, features: Mapping[str, Tensor], seen: Tensor) -> Tensor:
-        """Smooth L1 of the predicted, standardised features and the Gram error, summed."""
+        """Smooth L1 between predicted and standardised features of the teacher, summed."""
         (teacher,) = self._teacher
         assert teacher is not None
         total = features[RECONSTRUCT].new_zeros((), dtype=torch.float32)
@@ -214,12 +205,9 @@ class Tasks(nn.Module):
             wanted = teacher(seen, TEACHER.values())
         for layer, name in TEACHER.items():
             target = self._standardise(name, wanted[name].float())
-            stride = seen.shape[-1] // features[layer].shape[-1]
-            guess = self.predict[layer](_on_grid(features[layer], stride, name, target)).float()
-            mean, std = getattr(self, f"mean_{name}"), getattr(self, f"std_{name}")
-            gram, aim = (gram_matrix(x * std + mean) for x in (guess, target))
-            away = (gram - aim).flatten(1).norm(dim=1) / aim.flatten(1).norm(dim=1)
-            total = total + F.smooth_l1_loss(guess, target) + _GRAM * away.mean()
+            guess = self.predict[layer](features[layer]).float()
+            guess = F.interpolate(guess, target.shape[2:], mode="bilinear", align_corners=False)
+            total = total + F.smooth_l1_loss(guess, target)
         return total
 
     def _standardise(self, name: str, features: Tensor) -> Tensor:
@@ -233,20 +221,8 @@ class Tasks(nn.Module):
         return standard
 
 
-def _on_grid(features: Tensor, stride: int, name: str, like: Tensor) -> Tensor:
-    """A student's features (N, C, H, W), sampled where the positions of a teacher's layer lie."""
-    step, first = _GRIDS[name]
-    sides = []
-    for have, want in zip(features.shape[2:], like.shape[2:], strict=True):
-        pixels = step * torch.arange(want, device=features.device) + first
-        sides.append((2 * pixels + 1) / (stride * have) - 1)  # -1 and 1: the picture's edges
-    y, x = torch.meshgrid(*sides, indexing="ij")
-    where = torch.stack((x, y), 2).expand(len(features), -1, -1, -1)
-    return F.grid_sample(features.float(), where, padding_mode="border", align_corners=False)
-
-
 def crops(
-    pool: Tensor, count: int, side: int, generator: torch.Generator, turn: float = 0.35
+    pool: Tensor, count: int, side: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """A batch: crops of random images under random geometry, colour, blur and noise.
 
@@ -255,7 +231,6 @@ def crops(
         count: N
         side: of a crop, in pixels
         generator: decides everything
-        turn: spread of the angle, in radians
 
     Returns:
         (index (N,), seen (N, 3, side, side), clean (N, 3, side, side)); ``seen`` has the noise.
@@ -270,7 +245,7 @@ def crops(
     index = torch.randint(0, len(pool), (count,), generator=generator)
     images = pool[index].float() / 255
     zoom = torch.exp(uniform(math.log(0.5), math.log(1.6))) * (side / pool.shape[-1])
-    angle, aspect = turn * normal(), torch.exp(0.12 * normal())
+    angle, aspect = 0.35 * normal(), torch.exp(0.12 * normal())
     flip = (uniform(0, 1) < 0.5).float() * 2 - 1
     cos, sin, free = angle.cos() * zoom, angle.sin() * zoom, (1 - zoom).clamp_min(0)
     rows = (

@@ -63,12 +63,10 @@ class TrainConfig:
     """Keys of the command line."""
 
     name: str = "vgg19_mini"
-    start: str = "dictionary"
     seed: int = 0
     steps: int = 3000
     batch: int = 128
     side: int = 64
-    turn: float = 0.35
     images: int = 6000
     image_side: int = 160
     photos: float = 0.35
@@ -133,8 +131,7 @@ class Trainer:
         self.cfg, self.pool = cfg, pool
         device = torch.device(cfg.device)
         self.calibration = calibration(pool)
-        start = load_backbone("vgg19_mini", cfg.start, "avg", seed=cfg.seed)
-        self.start_weights = start.weights
+        start = load_backbone("vgg19_mini", "dictionary", "avg", seed=cfg.seed)
         self.student = Student(start, self.calibration)
         self.start = copy.deepcopy(self.student.state_dict())
         teacher = None
@@ -165,7 +162,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
         generator = torch.Generator().manual_seed(cfg.seed * 1_000_003 + self.step)
-        batch = crops(self.pool, cfg.batch, cfg.side, generator, cfg.turn)
+        batch = crops(self.pool, cfg.batch, cfg.side, generator)
         index, seen, clean = (t.to(device) for t in batch)
         seen = seen.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=torch.bfloat16):
@@ -285,21 +282,10 @@ def write_result(trainer: Trainer, losses: list[dict[str, float]], folder: Path)
         "losses_first_100": _mean(losses[:100]),
         "losses_last_100": _mean(losses[-100:]),
         "photos": list(PHOTOS),
-        "start": _made_by(trainer),
         "config": asdict(trainer.cfg),
     }
     (folder / "record.json").write_text(json.dumps(record, indent=2) + "\n")
     return file
-
-
-def _made_by(trainer: Trainer) -> Any:
-    """The weights that training started from: their name and, where there is one, their record."""
-    weights = trainer.start_weights
-    record = Path(weights.name).with_name("record.json")
-    found: dict[str, Any] = {"weights": weights.name, "sha256": weights.sha256}
-    if weights.name.endswith(".safetensors") and record.is_file():
-        found["record"] = json.loads(record.read_text())
-    return found
 
 
 def commit() -> str:
