@@ -17,6 +17,7 @@ from typing import Any
 from nst.config import Config, InitKind, Task, layer_sets, picture_settings, start_kind
 from nst.images import fitted
 from nst.names import SAMPLES
+from nst.patches import scale_count
 from nst.samples import open_source
 
 OWN = ("seed", "init", "content", "style", "style_size")
@@ -40,6 +41,9 @@ def batch_key(cfg: Config) -> str:
     for key in OWN_LOSS:
         del shared["loss"][key]
     shared["content_layer"], shared["style_layers"] = layer_sets(cfg)
+    if cfg.task is not Task.content:  # a small style has fewer scales, and all share them
+        styles = [style_size(cfg, side) for side, _ in all_passes(cfg)]
+        shared["patch_scales"] = [scale_count(*size) for size in styles]
     shared["outputs"] = [output_size(cfg, side) for side, _ in all_passes(cfg)]
     return json.dumps(shared, sort_keys=True)
 
@@ -64,7 +68,8 @@ def coarse_scales(cfg: Config) -> tuple[float, ...]:
     from_noise = start_kind(cfg) in (InitKind.noise, InitKind.smooth_noise)
     if cfg.task is not Task.texture or not from_noise or cfg.passes or cfg.size < 256:
         return ()
-    smallest = min(output_size(cfg, round(cfg.size * _SCALES[0])))
+    side = round(cfg.size * _SCALES[0])
+    smallest = min(*output_size(cfg, side), *style_size(cfg, side))
     return _SCALES if smallest >= _LEAST_SIDE and cfg.optimizer.steps >= 30 else ()
 
 

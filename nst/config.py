@@ -337,7 +337,10 @@ def check(cfg: Config) -> None:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", cfg.device):
         raise InputError(f"device={cfg.device}: expected auto, cpu, cuda, cuda:N or mps")
     _require(
-        cfg.checkpoint in ("auto", True, False), "checkpoint", cfg.checkpoint, "auto, true or false"
+        cfg.checkpoint == "auto" or isinstance(cfg.checkpoint, bool),
+        "checkpoint",
+        cfg.checkpoint,
+        "auto, true or false",
     )
     for tag in cfg.logger.tags:
         _require(1 <= len(tag) <= 64, "logger.tags", repr(tag), "tags of 1 to 64 characters")

@@ -26,7 +26,7 @@ from nst.names import SAMPLES
 from nst.objective import group_terms
 from nst.sheets import sheet
 from nst.tracking import NoSink, Sink, wandb_sink
-from nst.transfer import BLOCK, Progress, Stage, Transfer, start_is_random
+from nst.transfer import Progress, Stage, Transfer, start_is_random
 
 log = logging.getLogger(__name__)
 
@@ -132,8 +132,8 @@ def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
         last, opening = _optimise(transfer, runs)
         loop = time.perf_counter() - begin - opening
         peak = watch.megabytes()  # of the optimisation alone
-        with torch.no_grad():  # on the images as they are saved: 8 bits, within [0, 1]
-            values = transfer.stage.objective(quantise(last.images)).tolist()
+        # on the images as they are saved: 8 bits, within [0, 1]
+        values = transfer.final_terms(quantise(last.images)).tolist()
         shared = _shared_results(transfer, last, setup + opening, loop, peak)
         for run in runs:
             run.attempt(run.finish, transfer, values[run.number], shared)
@@ -147,7 +147,7 @@ def _optimise(transfer: Transfer, runs: Sequence[_Run]) -> tuple[Progress, float
         The last step, and the seconds that it took to open sinks and traces.
     """
     opening = 0.0
-    rows = _Rows(runs, 1 if transfer.device.type == "cpu" else BLOCK)
+    rows = _Rows(runs)
     bar = tqdm(total=transfer.total_steps, unit="step", disable=None, leave=False)
     with bar, rows:
         for now in transfer.run():
@@ -159,10 +159,8 @@ def _optimise(transfer: Transfer, runs: Sequence[_Run]) -> tuple[Progress, float
             for run in runs:
                 run.attempt(run.see, now)
             rows.add(now)
-            if any(run.snapshot_is_due(now.step) for run in runs):
-                rows.write()
-                for run in runs:
-                    run.attempt(run.snapshot, now)
+            for run in runs:
+                run.attempt(run.snapshot, now)
             if all(run.failed for run in runs):
                 break
             bar.update(now.step - bar.n)
@@ -173,18 +171,18 @@ def _optimise(transfer: Transfer, runs: Sequence[_Run]) -> tuple[Progress, float
 class _Rows:
     """Losses on their way from the device to the runs' traces.
 
-    Reading a number from a GPU waits for it. So the losses of a block of steps are read at once;
-    those of a block that is cut short, by Ctrl-C or an error, when the block ends.
+    Reading a number from a GPU waits for it. So the losses of a block of steps are read at once,
+    where the device has been waited for anyway; those of a block that is cut short, by Ctrl-C or
+    an error, when it ends.
     """
 
-    def __init__(self, runs: Sequence[_Run], size: int):
+    def __init__(self, runs: Sequence[_Run]):
         """
         Args:
             runs: each of which gets a row per step
-            size: steps to a block
         """
         self.latest = ""  # for the bar
-        self._runs, self._size = runs, size
+        self._runs = runs
         self._waiting: list[tuple[int, float, Tensor]] = []  # step, seconds, (N, K)
         self._written = 0.0
 
@@ -200,9 +198,9 @@ class _Rows:
             log.warning("the losses of the last steps are lost with the device")
 
     def add(self, now: Progress) -> None:
-        """Take one step's losses; a full block is written."""
+        """Take one step's losses; write what waits where that waits for nothing."""
         self._waiting.append((now.step, now.seconds / now.images.shape[0], now.terms))
-        if len(self._waiting) >= self._size:
+        if now.settled:
             self.write()
 
     def write(self) -> None:

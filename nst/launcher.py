@@ -8,6 +8,7 @@ every job is a job as Hydra means it. They end in reverse order.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import sys
@@ -205,7 +206,9 @@ class BatchedLauncher(Launcher):
         keys, limits = [_key(job) for job in jobs], dict[str | None, int]()
         for key, job in zip(keys, jobs, strict=True):
             if key not in limits:
-                limits[key] = 1 if key is None else largest_batch(_config(job))
+                limits[key] = 1
+                with contextlib.suppress(InputError):  # the job itself will say what is wrong
+                    limits[key] = 1 if key is None else largest_batch(_config(job))
         return [limits[key] for key in keys]
 
     def _log_as_hydra(self) -> None:

@@ -21,8 +21,9 @@ from torch import nn
 from nst import explicit, winograd
 from nst.backbones import Backbone, build
 from nst.batching import all_passes, output_size, style_size
-from nst.config import Config, OptimizerName, layer_sets
+from nst.config import Config, OptimizerName, PrecisionName, layer_sets
 from nst.errors import InputError
+from nst.layers import VGG_BLOCKS
 from nst.precision import Precision
 
 log = logging.getLogger(__name__)
@@ -116,12 +117,13 @@ def explained(error: Exception, cfgs: Sequence[Config]) -> Exception:
         return error
     cfg = cfgs[0]
     ways = [f"a smaller size (size={cfg.size} now)"]
-    if cfg.checkpoint is not True:
+    if cfg.checkpoint is not True and cfg.backbone.name.name in VGG_BLOCKS:
         ways.append("checkpoint=true")
     if _pairs(cfg) > _FEW_PAIRS:
         ways.append(f"optimizer.history_size={_FEW_PAIRS}")
-    ways.append("precision=bfloat16")
-    return InputError(f"memory ran out; what was computed is kept; use {', '.join(ways)}")
+    if cfg.precision is not PrecisionName.bfloat16:
+        ways.append("precision=bfloat16")
+    return InputError(f"memory ran out; what was computed is kept; use {' or '.join(ways)}")
 
 
 def ran_out(error: BaseException) -> bool:
@@ -180,13 +182,12 @@ def _need_at(
     )
     targets *= 2 if precision.checked else 1
     evaluating = evaluation(backbone, layers, shape, item, checkpoint)
-    if precision.checked:  # float32 watches, in strips
+    if item == 2:  # float32 watches, and judges the result, in strips
         evaluating = max(evaluating, evaluation(backbone, layers, shape, 4, True))
-    w, h = style_size(cfg, size) if style else (1, 1)
-    making = max(
-        _targets_peak(backbone, content, target), _targets_peak(backbone, style, (1, 3, h, w))
-    )
-    pictures = 4 * 3 * (different * height * width + h * w)
+    styles = {style_size(each, size) for each in cfgs} if style else {(1, 1)}
+    making = max(_targets_peak(backbone, style, (1, 3, h, w)) for w, h in styles)
+    making = max(making, _targets_peak(backbone, content, target))
+    pictures = 4 * 3 * (different * height * width + sum(w * h for w, h in styles))
     return pictures + targets + max(making, optimizing(cfg, 4 * shape.numel(), evaluating))
 
 
@@ -366,7 +367,7 @@ def _transformed(
     if device.type != "cpu" or not explicit.supports(backbone):
         return 0
     content, style = layer_sets(cfg)
-    width, height = output_size(cfg, cfg.size)
+    width, height = output_size(cfg, max(size for size, _ in all_passes(cfg)))
     formats = [precision.dtype, *([torch.float32] if precision.checked else [])]
     found, shape = 0, torch.Size((1, 3, height, width))
     for block in explicit.plan(backbone, [*content, *style]):

@@ -77,6 +77,7 @@ class Objective:
         spec: LossSpec | Sequence[LossSpec],
         content: Tensor | None = None,
         style: Tensor | Sequence[Tensor] | None = None,
+        convolutions: winograd.Convolutions | None = None,
     ):
         """
         Args:
@@ -85,6 +86,7 @@ class Objective:
             content: (N or 1, 3, H, W), needed where ``spec.content_layers`` is not empty
             style: (N or 1, 3, H', W'), or N of (1, 3, H', W') where they differ in size; needed
                 where ``spec.style_layers`` is not empty
+            convolutions: of this backbone, where another objective has made them already
 
         Raises:
             ValueError: a target that the spec needs is not given, or the specs differ in more than
@@ -102,7 +104,7 @@ class Objective:
         device = backbone.mean.device
         self.weights = torch.tensor([s.weights for s in specs], device=device)
         self.with_tv = any(s.tv_weight for s in specs)
-        self.convolutions = winograd.Convolutions()
+        self.convolutions = convolutions or winograd.Convolutions()
         with torch.no_grad():
             contents = {} if content is None else self._features(content, spec.content_layers)
             self.content = {name: _at_least_float32(f) for name, f in contents.items()}

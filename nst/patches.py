@@ -129,10 +129,19 @@ def _second_moments(images: Tensor, mean: Tensor) -> Tensor:
     return torch.einsum("kcai,ncdabij,ldbj->nkl", basis, pixels, basis)
 
 
+def scale_count(width: int, height: int) -> int:
+    """At how many scales a patch fits into a picture; at least 1.
+
+    >>> scale_count(11, 300), scale_count(12, 300)
+    (2, 3)
+    """
+    return 1 + sum(min(width, height) >> halved >= SIDE for halved in range(1, SCALES))
+
+
 def _pyramid(images: Tensor) -> list[Tensor]:
     """The images, and halved as often as a patch fits."""
     levels = [images]
-    while len(levels) < SCALES and min(levels[-1].shape[2:]) >= 2 * SIDE:
+    for _ in range(1, scale_count(images.shape[3], images.shape[2])):
         levels.append(F.avg_pool2d(levels[-1], 2))
     return levels
 

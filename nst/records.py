@@ -82,7 +82,7 @@ class Trace:
         """
         Args:
             path: of the file
-            names: of the terms, ``content/LAYER``, ``style/LAYER`` and ``tv``
+            names: of the terms, ``content/LAYER``, ``style/LAYER``, ``tv``, ``patch``
         """
         self._terms = [name for name in names if name not in TRACE_HEAD]
         self._file: IO[str] = path.open("w", newline="", encoding="utf-8", buffering=1 << 14)

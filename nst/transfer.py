@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nst import inits, memory, optimize
+from nst import explicit, inits, memory, optimize
 from nst.backbones import load_backbone
 from nst.batching import all_passes, batch_key, style_side
 from nst.config import (
@@ -42,6 +42,7 @@ from nst.objective import LossSpec, Objective
 from nst.optimize import Step
 from nst.precision import Precision, Watched, choose, engine
 from nst.samples import load_image
+from nst.winograd import Convolutions
 
 BLOCK = 10
 """Steps between two waits for a GPU, which works on while the next ones are being prepared."""
@@ -72,11 +73,13 @@ class Progress:
 
     Attributes:
         step: counted through all passes; 0 is the start image
-        seconds: of optimisation so far, all N together; a GPU is waited for at every tenth step
-            and at a pass's last, so that in between it may lag behind
+        seconds: of optimisation so far, all N together; in between settled steps a GPU may lag
+            behind
         images: (N, 3, H, W), not clamped
         terms: (N, K), weighted, in the order of ``objective.names``
         restarts: (N,), how often the guard went back to the best image
+        settled: whether the device was waited for, so that reading a number does not wait: every
+            tenth step, a pass's last, and where a snapshot is due; on a CPU always
     """
 
     step: int
@@ -84,6 +87,7 @@ class Progress:
     images: Tensor
     terms: Tensor
     restarts: Tensor
+    settled: bool
 
 
 class Transfer:
@@ -119,6 +123,7 @@ class Transfer:
             device=self.device,
         )
         self._steering = self.backbone.in_precision(self.precision.dtype)
+        self._convolutions = {b: Convolutions() for b in (self.backbone, self._steering)}
         self.memory = memory.choose(cfgs, self.backbone, self.precision, self.device)
         self._first = self.stage = self._stage(all_passes(cfg)[0][0])
         self._watched: list[Watched] = []
@@ -148,7 +153,8 @@ class Transfer:
                 self.stage = self._stage(size)
                 images = resize(images, self.stage.output)
             images = images.contiguous()  # the optimiser's vectors; backbones turn them themselves
-            for step, spent in self._timed(self._optimise(images, steps), steps):
+            timed = self._timed(self._optimise(images, steps), done, done + steps)
+            for step, spent, settled in timed:
                 seconds += spent
                 images = step.images
                 if step.index == 0:
@@ -156,7 +162,7 @@ class Transfer:
                     if number:  # the last image of the pass before, at another size
                         continue
                 trips = restarts + step.restarts
-                yield Progress(done + step.index, seconds, images, step.terms, trips)
+                yield Progress(done + step.index, seconds, images, step.terms, trips, settled)
             done, restarts = done + steps, restarts + step.restarts
 
     def _stage(self, size: int) -> Stage:
@@ -169,9 +175,8 @@ class Transfer:
             styles = self._pictures([(cfg.style, style_side(cfg, size)) for cfg in cfgs])
         specs = [loss_spec(cfg) for cfg in cfgs]
         targets = (_batch(contents) if contents else None, styles or None)
-        objective = steering = Objective(self.backbone, specs, *targets)
-        if self._steering is not self.backbone:
-            steering = Objective(self._steering, specs, *targets)
+        made = {b: Objective(b, specs, *targets, kept) for b, kept in self._convolutions.items()}
+        objective, steering = made[self.backbone], made[self._steering]
         pattern = contents[0] if contents else load_image(self.cfg.style, size)
         return Stage(objective, steering, contents, styles, (pattern.shape[2], pattern.shape[3]))
 
@@ -226,20 +231,37 @@ class Transfer:
             decay_rate=decay_rate, decay_steps=decay_steps,
         )  # fmt: skip
 
-    def _timed(self, steps: Iterator[Step], last: int) -> Iterator[tuple[Step, float]]:
-        """Each step with the seconds it took; what the consumer does in between does not count.
+    def _timed(
+        self, steps: Iterator[Step], first: int, last: int
+    ) -> Iterator[tuple[Step, float, bool]]:
+        """Each step, the seconds it took, and whether it is settled.
+
+        What the consumer does in between does not count.
 
         Args:
-            last: index of the last step
+            first, last: of the pass, counted through all passes
         """
         while True:
             begin = time.perf_counter()
             step = next(steps, None)
             if step is None:
                 return
-            if self.device.type != "cpu" and (step.index % BLOCK == 0 or step.index == last):
+            settled = self._settles(first + step.index, last)
+            if settled and self.device.type != "cpu":
                 torch.accelerator.synchronize()
-            yield step, time.perf_counter() - begin
+            yield step, time.perf_counter() - begin, settled
+
+    def _settles(self, step: int, last: int) -> bool:
+        due = any(cfg.snapshot_every and step % cfg.snapshot_every == 0 for cfg in self.cfgs)
+        return self.device.type == "cpu" or due or step == last or step % BLOCK == 0
+
+    @torch.no_grad()
+    def final_terms(self, images: Tensor) -> Tensor:
+        """The weighted terms of finished images in float32 (N, K), with little memory."""
+        if explicit.supports(self.backbone):
+            return engine(self.stage.objective, checkpoint=True)(images)[0]
+        terms: Tensor = self.stage.objective(images)
+        return terms
 
 
 def _start_scale(cfg: Config) -> float:

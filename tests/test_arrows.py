@@ -39,15 +39,18 @@ ARROWS: dict[str, set[str]] = {
     "winograd": {"processor"},
     "explicit": {"losses", "backbones", "objective", "patches"},
     "precision": {"explicit", "objective", "optimize", "processor"},
-    "memory": {"backbones", "batching", "config", "errors", "explicit", "precision", "winograd"},
+    "memory": {
+        *("backbones", "batching", "config", "errors", "explicit", "layers", "precision"),
+        "winograd",
+    },
     "config": {"errors", "layers", "names"},
     "launcher": {"batching", "config", "errors", "job", "transfer"},
     "cli": {"errors", "names", "config", "launcher"},
-    "batching": {"config", "images", "names", "samples"},
+    "batching": {"config", "images", "names", "patches", "samples"},
     "labels": {"config", "layers"},
     "transfer": {
         *("backbones", "batching", "config", "errors", "images", "inits", "objective", "optimize"),
-        *("memory", "precision", "samples"),
+        *("explicit", "memory", "precision", "samples", "winograd"),
     },
     "job": {
         *(

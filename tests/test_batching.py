@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from nst.batching import batch_key, batches
+from nst.batching import batch_key, batches, coarse_scales
 from nst.errors import InputError
 from tests.conftest import Compose
 
@@ -77,3 +77,17 @@ def test_batches_are_about_equally_large() -> None:
     assert batches([None, None], [8, 8]) == [[0], [1]]
     assert batches(["a", "b", "a", "b"], [1, 2, 1, 2]) == [[0], [2], [1, 3]]
     assert batches([], []) == []
+
+
+def test_a_small_style_does_not_share_with_a_larger_one(composed: Compose) -> None:
+    """It has room for fewer scales of patches, and the batch would take as few for all."""
+    keys = [batch_key(composed(f"style_size={side}", "style_layers=relu_1")) for side in (11, 40)]
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize(("side", "expected"), [(48, ()), (256, (0.25, 0.5))])
+def test_scales_leave_room_for_the_style_too(
+    composed: Compose, side: int, expected: tuple[float, ...]
+) -> None:
+    cfg = composed("task=texture", "size=512", f"style_size={side}", "optimizer.steps=100")
+    assert coarse_scales(cfg) == expected

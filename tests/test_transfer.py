@@ -160,17 +160,22 @@ def test_what_cannot_share_is_refused(composed: Compose) -> None:
         Transfer(composed(), composed("content_layer=conv_2"))
 
 
-def test_a_gpu_is_waited_for_at_every_tenth_step(
+def test_a_gpu_is_waited_for_where_numbers_are_read(
     composed: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """At every tenth step, counted through all passes, a pass's last, and at snapshots."""
     waits: list[int] = []
-    transfer = Transfer(composed("optimizer.steps=1"))
+    transfer = Transfer(composed("optimizer.steps=1", "snapshot_every=12"))
     transfer.device = torch.device("cuda")
     zero = torch.zeros(1, 1)
     monkeypatch.setattr("torch.accelerator.synchronize", lambda: waits.append(0))
     steps = iter([Step(index, zero, zero, zero) for index in range(26)])
-    after = {step.index: len(waits) for step, _ in transfer._timed(steps, 25)}
-    assert [i for i in after if after[i] > after.get(i - 1, 0)] == [0, 10, 20, 25]
+    timed = [
+        (step.index, len(waits), settled) for step, _, settled in transfer._timed(steps, 5, 30)
+    ]
+    counts = {index: count for index, count, _ in timed}
+    waited = [i for i in counts if counts[i] > counts.get(i - 1, 0)]
+    assert waited == [i for i, _, settled in timed if settled] == [5, 7, 15, 19, 25]
 
 
 def test_from_coarse_to_fine(composed: Compose) -> None:
