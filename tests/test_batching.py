@@ -79,9 +79,12 @@ def test_batches_are_about_equally_large() -> None:
     assert batches([], []) == []
 
 
-def test_a_small_style_does_not_share_with_a_larger_one(composed: Compose) -> None:
+def test_a_narrow_style_does_not_share_with_a_square_one(composed: Compose, tmp_path: Path) -> None:
     """It has room for fewer scales of patches, and the batch would take as few for all."""
-    keys = [batch_key(composed(f"style_size={side}", "style_layers=relu_1")) for side in (11, 40)]
+    Image.new("RGB", (80, 10)).save(tmp_path / "narrow.png")
+    Image.new("RGB", (80, 80)).save(tmp_path / "square.png")
+    shared = ("style_layers=relu_1", "style_size=80")
+    keys = [batch_key(composed(f"style={tmp_path}/{n}.png", *shared)) for n in ("narrow", "square")]
     assert keys[0] != keys[1]
 
 
