@@ -19,11 +19,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nst import labels, memory, metrics, records
-from nst.batching import all_passes
 from nst.config import Config, LoggerName, WandbMode, config_hash, to_dict, used_images
 from nst.images import quantise, to_pil, to_uint8
 from nst.names import SAMPLES
 from nst.objective import group_terms
+from nst.passes import all_passes
 from nst.sheets import sheet
 from nst.tracking import NoSink, Sink, wandb_sink
 from nst.transfer import Progress, Stage, Transfer, start_is_random

@@ -20,10 +20,10 @@ from torch import nn
 
 from nst import explicit, winograd
 from nst.backbones import Backbone, build
-from nst.batching import all_passes, output_size, style_size
 from nst.config import Config, OptimizerName, PrecisionName, layer_sets
 from nst.errors import InputError
 from nst.layers import VGG_BLOCKS
+from nst.passes import all_passes, output_size, style_size
 from nst.precision import Precision
 
 log = logging.getLogger(__name__)

@@ -164,13 +164,12 @@ def patch_loss(images: Tensor, targets: list[PatchTarget]) -> Tensor:
         targets: from :func:`patch_targets`; scales too small for a patch in either are left out
 
     Returns:
-        (N,), at least 0; about 1 where the image lacks what the style has.
+        (N,), at least 0: 0 for the style itself, without bound for an image rougher than the style.
     """
-    errors = [
-        _second_moments(level, target.mean) / _outer(target.spread) - target.moments
-        for level, target in zip(_pyramid(images), targets, strict=False)
-    ]
-    errors = [away.square().mean((1, 2)) for away in errors]
+    errors = []
+    for level, target in zip(_pyramid(images), targets, strict=False):
+        moments = _second_moments(level, target.mean) / _outer(target.spread)
+        errors.append((moments - target.moments).square().mean((1, 2)))
     return torch.stack(errors).mean(0)
 
 

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from nst import explicit, inits, memory, optimize
 from nst.backbones import load_backbone
-from nst.batching import all_passes, batch_key, style_side
+from nst.batching import batch_key
 from nst.config import (
     Config,
     InitKind,
@@ -40,6 +40,7 @@ from nst.errors import InputError
 from nst.images import resize
 from nst.objective import LossSpec, Objective
 from nst.optimize import Step
+from nst.passes import all_passes, style_side
 from nst.precision import Precision, Watched, choose, engine
 from nst.samples import load_image
 from nst.winograd import Convolutions

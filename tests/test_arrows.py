@@ -40,23 +40,24 @@ ARROWS: dict[str, set[str]] = {
     "explicit": {"losses", "backbones", "objective", "patches"},
     "precision": {"explicit", "objective", "optimize", "processor"},
     "memory": {
-        *("backbones", "batching", "config", "errors", "explicit", "layers", "precision"),
+        *("backbones", "config", "errors", "explicit", "layers", "passes", "precision"),
         "winograd",
     },
     "config": {"errors", "layers", "names"},
     "launcher": {"batching", "config", "errors", "job", "transfer"},
     "cli": {"errors", "names", "config", "launcher"},
-    "batching": {"config", "images", "names", "patches", "samples"},
+    "passes": {"config", "images", "names", "samples"},
+    "batching": {"config", "passes", "patches"},
     "labels": {"config", "layers"},
     "transfer": {
         *("backbones", "batching", "config", "errors", "images", "inits", "objective", "optimize"),
-        *("explicit", "memory", "precision", "samples", "winograd"),
+        *("explicit", "memory", "passes", "precision", "samples", "winograd"),
     },
     "job": {
         *(
-            "batching",
             "config",
             "images",
+            "passes",
             "labels",
             "memory",
             "metrics",

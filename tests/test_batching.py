@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from nst.batching import batch_key, batches, coarse_scales
+from nst.batching import batch_key, batches
 from nst.errors import InputError
+from nst.passes import coarse_scales
 from tests.conftest import Compose
 
 

@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 
 from nst.backbones import Backbone
-from nst.batching import coarse_scales, style_side
 from nst.config import config_hash
 from nst.errors import InputError
 from nst.objective import LossSpec, Objective
 from nst.optimize import Step, lbfgs
+from nst.passes import coarse_scales, style_side
 from nst.transfer import Progress, Transfer, loss_spec, pick_device
 from tests.conftest import Compose
 

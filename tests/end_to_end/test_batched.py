@@ -38,6 +38,8 @@ class Spy(Callback):
         self.note(job_return.status.name)
 """
 
+AUTO = "hydra.launcher.max_batch=auto"
+
 
 def files(root: Path) -> set[str]:
     return {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()}
@@ -132,6 +134,13 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def test_a_batch_may_be_as_large_as_memory_allows(tmp_path: Path) -> None:
-    done = run(*BATCHED, "seed=0,1,2", "hydra.launcher.max_batch=auto", cwd=tmp_path)
+    done = run(*BATCHED, "seed=0,1,2", AUTO, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert load_runs(tmp_path / "sweep")["batch"].tolist() == [3, 3, 3]
+
+
+def test_an_impossible_job_fails_alone_where_memory_decides(tmp_path: Path) -> None:
+    own = ("content=coffee", "content_layer=relu5_1", "size=16,32")
+    done = run(*(key for key in BATCHED if not key.startswith("size=")), *own, AUTO, cwd=tmp_path)
+    assert "too small" in done.stdout + done.stderr
+    assert len(load_runs(tmp_path / "sweep")) == 1
