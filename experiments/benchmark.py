@@ -3,11 +3,11 @@
 Question: seconds per iteration and peak memory over sizes, networks, precisions and batches; the
 ratio to ``experiments.baseline``, measured A B A B in one process; the time to the loss that the
 baseline has after 300 iterations; the share of the machine's own ceiling.
-Command: ``python -m experiments.benchmark`` (about half an hour on two cores), ``--quick`` for a
-look (two minutes).
+Command: ``python -m experiments.benchmark`` (two hours on two cores, most of them for the time to
+the same loss), ``--quick`` for a look (two minutes), ``--only versus memory`` for parts of it.
 Finding: docs/performance.md, which it writes with its plots, and ``outputs/benchmark.json``.
 
-VGG-19 has random filters: time does not depend on them.
+VGG-19 has random filters, on which time does not depend; where the loss counts, a dictionary's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -37,7 +37,7 @@ from nst import job, optimize, records
 from nst.backbones import Backbone, load_backbone
 from nst.config import Config, LoggerConfig, LoggerName
 from nst.objective import LossSpec, Objective
-from nst.precision import engine
+from nst.precision import Watched, choose, engine
 from nst.samples import load_image
 
 CONTENT = "relu_10"
@@ -45,6 +45,9 @@ STYLE = dict.fromkeys(("relu_1", "relu_3", "relu_5", "relu_9", "relu_13"), 100.0
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 MEMORY = ("baseline", *DTYPES, *(f"{name}, checkpoint" for name in DTYPES))
 NETWORKS = ("vgg19_mini", "vgg19")
+WEIGHTS = {"vgg19_mini": "shipped", "vgg19": "random"}
+JUDGED = 5
+"""Steps between two looks at our loss in float32, on the way to the baseline's."""
 Row = dict[str, Any]
 
 
@@ -55,7 +58,7 @@ class Plan:
     Attributes:
         versus: sizes for the comparison with the baseline
         blocks: how often A and B take turns there
-        same_loss: size and the baseline's iterations of the comparison at the same loss
+        same_loss: network, size and the baseline's iterations of comparisons at the same loss
         overhead: size and steps of the run whose records, bar and W&B are measured
     """
 
@@ -64,19 +67,23 @@ class Plan:
     versus: tuple[int, ...] = (256, 512)
     memory: tuple[int, ...] = (512, 1024)
     blocks: int = 5
-    same_loss: tuple[int, int] = (256, 300)
+    same_loss: tuple[tuple[str, int, int], ...] = (
+        ("vgg19_mini", 256, 300),
+        ("vgg19, dictionary", 512, 300),
+    )
     overhead: tuple[int, int] = (256, 300)
 
 
-QUICK = Plan((64, 128), (1, 2), (128,), (128,), 3, (64, 20), (128, 30))
+QUICK = Plan((64, 128), (1, 2), (128,), (128,), 3, (("vgg19_mini", 64, 20),), (128, 30))
 
 
 @functools.cache
 def network(name: str, precision: str = "float32") -> Backbone:
-    """A backbone, loaded once."""
+    """A backbone, loaded once; its weights may follow behind its name: ``vgg19, dictionary``."""
     if precision != "float32":
         return network(name).in_precision(DTYPES[precision])
-    return load_backbone(name, "shipped" if name == "vgg19_mini" else "random", "avg")
+    backbone, _, weights = name.partition(", ")
+    return load_backbone(backbone, weights or WEIGHTS[backbone], "avg")
 
 
 @functools.cache
@@ -224,47 +231,69 @@ def versus(plan: Plan) -> list[Row]:
     return rows
 
 
-def same_loss(plan: Plan) -> list[Row]:
-    """Time to the loss that the baseline has after so many iterations; ours judged in float32.
+class Racer:
+    """Ours on the way to the baseline's loss, as a transfer goes it, judged in float32.
 
-    With the trained small network: through random filters neither gets far. Neither clamps: pixels
-    outside [0, 1] lower the loss.
+    In the precision that ``auto`` takes here. Without clamping, as in the baseline: pixels outside
+    [0, 1] lower the loss.
+
+    Attributes:
+        seen: (step, seconds of optimisation, loss), every few steps
     """
-    size, count = plan.same_loss
-    theirs, spent = baseline(size, cut=False, name="vgg19_mini"), 0.0
-    bar = tqdm(range(count), desc="baseline to its loss", unit="step")
-    for _ in bar:
+
+    def __init__(self, name: str, size: int):
+        self.exact, self.seconds, self.number = objective(name, size, "float32"), 0.0, -1
+        self.seen: list[tuple[int, float, float]] = []
+        self._watch: Watched | None = None
+        precision = choose("auto", torch.device("cpu"), to_zero=False)
+        evaluate = engine(objective(name, size, precision.name))
+        if precision.checked:
+            evaluate = self._watch = Watched(evaluate, engine(self.exact, checkpoint=True))
+        self._steps = optimize.lbfgs(evaluate, picture("astronaut", size), steps=10**9)
+
+    @property
+    def fell_back(self) -> str | None:
+        """As :attr:`nst.precision.Watched.fell_back`."""
+        return self._watch.fell_back if self._watch else None
+
+    def step(self) -> None:
+        """One step."""
+        begin = time.perf_counter()
+        step = next(self._steps)
+        self.seconds += time.perf_counter() - begin
+        self.number += 1
+        if self.number % JUDGED == 0:
+            with torch.no_grad():
+                loss = float(self.exact(step.images).sum())
+            self.seen.append((self.number, self.seconds, loss))
+
+    def reached(self, goal: float) -> tuple[int, float, float] | None:
+        """When the loss was first as low as that, or None."""
+        return next((seen for seen in self.seen if seen[2] <= goal), None)
+
+
+def same_loss(plan: Plan) -> list[Row]:
+    """Time to the loss that the baseline has after so many iterations, in turns."""
+    return [_race(*race) for race in plan.same_loss]
+
+
+def _race(name: str, size: int, count: int) -> Row:
+    theirs, spent = baseline(size, cut=False, name=name), 0.0
+    racer = Racer(name, size)
+    for _ in tqdm(range(count), desc=f"{name} {size} px, in turns", unit="step"):
         begin = time.perf_counter()
         theirs.step()
         spent += time.perf_counter() - begin
-    goal, exact = min(theirs.losses), objective("vgg19_mini", size, "float32")
-    rows = []
-    for precision in DTYPES:
-        steps, ours_spent, number = ours("vgg19_mini", size, precision, clamp=False), 0.0, 0
-        reached = math.inf
-        for number in tqdm(range(3 * count), desc=f"{precision} to that loss", unit="step"):
-            begin = time.perf_counter()
-            step = next(steps)
-            ours_spent += time.perf_counter() - begin
-            if number % 5 == 0:
-                with torch.no_grad():
-                    reached = float(exact(step.images).sum())
-            if reached <= goal:
-                break
-        rows.append(
-            {
-                "size": size,
-                "precision": precision,
-                "loss": goal,
-                "reached": reached,
-                "baseline_steps": count,
-                "baseline_seconds": spent,
-                "steps": number,
-                "seconds": ours_spent,
-                "ratio": spent / ours_spent,
-            }
-        )
-    return rows
+        racer.step()
+    goal = min(theirs.losses)
+    while racer.reached(goal) is None and racer.number < 3 * count:
+        racer.step()
+    steps, seconds, reached = racer.reached(goal) or racer.seen[-1]
+    return {
+        **{"backbone": name, "size": size, "fell_back": racer.fell_back},
+        **{"loss": goal, "reached": reached, "steps": steps, "seconds": seconds},
+        **{"baseline_steps": count, "baseline_seconds": spent, "ratio": spent / seconds},
+    }
 
 
 def peak(kind: str, size: int) -> float:
@@ -325,18 +354,23 @@ def overhead(plan: Plan) -> list[Row]:
     return rows
 
 
-def measure(plan: Plan) -> Row:
-    """Everything, as JSON's types; the ceilings before and after, the higher counts."""
+PARTS: dict[str, Callable[[Plan], list[Row]]] = {
+    "versus": versus,
+    "iterations": iterations,
+    "memory": memory,
+    "same_loss": same_loss,
+    "overhead": overhead,
+}
+
+
+def measure(plan: Plan, parts: Sequence[str] = tuple(PARTS)) -> Row:
+    """Everything, or some parts, as JSON's types; of ceilings before and after the higher."""
     before = ceilings()
     results: Row = {
         "machine": records.device_name("cpu"),
         "threads": torch.get_num_threads(),
         "versions": records.versions(),
-        "versus": versus(plan),
-        "iterations": iterations(plan),
-        "memory": memory(plan),
-        "same_loss": same_loss(plan),
-        "overhead": overhead(plan),
+        **{part: PARTS[part](plan) for part in parts},
     }
     return {**results, "ceilings": higher(before, ceilings())}
 
@@ -350,6 +384,8 @@ def main() -> None:
     """Measure, keep the numbers, write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, few turns")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART",
+                        help=f"the rest as it was: {', '.join(PARTS)}")  # fmt: skip
     parser.add_argument("--threads", type=int, default=0, help="0: as many as torch takes")
     parser.add_argument("--results", type=Path, default=Path("outputs/benchmark.json"))
     parser.add_argument("--page", type=Path, help="default: docs/performance.md, none if quick")
@@ -358,11 +394,15 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     if not arguments.only_page:
-        results = measure(QUICK if arguments.quick else Plan())
+        before = json.loads(arguments.results.read_text()) if arguments.results.is_file() else {}
+        results = {**before, **measure(QUICK if arguments.quick else Plan(), arguments.only)}
         arguments.results.parent.mkdir(parents=True, exist_ok=True)
         arguments.results.write_text(json.dumps(results, indent=1))
     results = json.loads(arguments.results.read_text())
     page = arguments.page or (None if arguments.quick else Path("docs/performance.md"))
+    if missing := PARTS.keys() - results.keys():
+        tqdm.write(f"no page is written: {arguments.results} lacks {', '.join(sorted(missing))}")
+        page = None
     print(performance_page.write(results, page))
 
 

@@ -39,12 +39,16 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def tables(results: Row) -> str:
-    """Every table of the page."""
+    """Every table of the page that there are measurements for."""
     machine = f"{results['machine']}, {results['threads']} threads, torch "
-    parts = [machine + results["versions"]["torch"], _versus(results), _same_loss(results)]
-    parts += [_memory(results), _overhead(results), _iterations(results)]
-    parts += [_ceilings(results), _growth(results)]
-    return "\n\n".join(part.strip() for part in parts if part) + "\n"
+    made = {
+        "versus": _versus, "same_loss": _same_loss, "memory": _memory, "overhead": _overhead,
+        "iterations": _iterations, "ceilings": _ceilings,
+    }  # fmt: skip
+    parts = [table_of(results).strip() for part, table_of in made.items() if part in results]
+    if "iterations" in results:
+        parts.append(_growth(results).strip())
+    return "\n\n".join([machine + results["versions"]["torch"], *filter(None, parts)]) + "\n"
 
 
 def _versus(results: Row) -> str:
@@ -62,7 +66,7 @@ def _versus(results: Row) -> str:
 def _same_loss(results: Row) -> str:
     rows = [
         [
-            f"{r['size']}²", r["precision"],
+            f"{r['backbone']} {r['size']}²",
             f"{r['baseline_steps']} in {r['baseline_seconds']:.0f} s",
             f"{r['steps']} in {r['seconds']:.0f} s", f"{r['loss']:.4g}, {r['reached']:.4g}",
             f"**{r['ratio']:.2f}**",
@@ -70,8 +74,7 @@ def _same_loss(results: Row) -> str:
         for r in results["same_loss"]
     ]  # fmt: skip
     head = [
-        "vgg19_mini",
-        "ours in",
+        "network",
         "baseline's iterations",
         "ours",
         "loss: goal, reached",

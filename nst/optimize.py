@@ -76,26 +76,27 @@ class CurvaturePairs:
 
     The direction uses the compact form of Byrd, Nocedal & Schnabel (1994, "Representations of
     quasi-Newton matrices", eq. 3.1 with γI): the same matrix as the two-loop recursion, with
-    matrix products for all images at once instead of a loop over the pairs. A pair without
-    positive curvature counts for nothing, though it takes the oldest pair's place, so that all
-    images share one ring.
+    matrix products for all images at once instead of a loop over the pairs; γ here is ``scaling``
+    times sᵀy / yᵀy of the last pair. A pair without positive curvature counts for nothing, though
+    it takes the oldest pair's place, so that all images share one ring.
 
     The history is read twice a step. One product with the new gradient g' gives Sᵀg' and Yᵀg';
     less the products with the last gradient they are Sᵀy and Yᵀy of the new pair. Another gives
     the direction.
     """
 
-    def __init__(self, gradient: Tensor, size: int):
+    def __init__(self, gradient: Tensor, size: int, scaling: float = 1.0):
         """
         Args:
             gradient: g of the start images, (N, D)
             size: m
+            scaling: of the step in directions that no pair knows
         """
         n, d = gradient.shape
         # float64 for the m×m systems only; Apple's GPUs have none
         exact = torch.float32 if gradient.device.type == "mps" else torch.float64
         self.size, self.used, self.next = size, 0, 0
-        self._gradient = gradient
+        self._gradient, self._scaling = gradient, scaling
         self._pairs = gradient.new_zeros(n, 2, size, d)  # S, then Y
         self._products = torch.zeros(n, 2, size, dtype=exact, device=gradient.device)  # Sᵀg, Yᵀg
         self._sy = self._products.new_zeros(n, size, size)
@@ -130,7 +131,8 @@ class CurvaturePairs:
         self._products = products
         good = curvature > 1e-10 * (length * step).sqrt()
         self._valid[:, k] = good
-        self._gamma = torch.where(good, curvature / length.clamp_min(1e-300), self._gamma)
+        gamma = self._scaling * curvature / length.clamp_min(1e-300)
+        self._gamma = torch.where(good, gamma, self._gamma)
 
     def _times_history(self, gradient: Tensor) -> Tensor:
         """Sᵀg and Yᵀg, (N, 2, m)."""
@@ -205,6 +207,7 @@ def lbfgs(
     steps: int,
     lr: float = 1.0,
     history_size: int = 20,
+    scaling: float = 2.0,
     guard: float = 10.0,
     clamp: bool = False,
 ) -> Iterator[Step]:
@@ -222,6 +225,8 @@ def lbfgs(
         steps: updates to make; steps + 1 evaluations
         lr: step length, 1 for the full quasi-Newton step
         history_size: pairs (s, y) to keep; memory is 2 · history_size images
+        scaling: the initial matrix is so many times sᵀy / yᵀy; torch's is 1, and too careful here
+            (docs/decisions, number 1)
         guard: go back to the best image when a loss exceeds this many times the lowest seen
         clamp: bring the image back into [0, 1] between two steps; the history then holds the
             displacement that was really made
@@ -229,7 +234,7 @@ def lbfgs(
     images = start.detach().clamp(0, 1) if clamp else start.detach().clone()
     terms, gradient = evaluate(images)
     watch = Guard(images, terms, gradient, guard)
-    pairs = CurvaturePairs(gradient.flatten(1), min(history_size, max(1, steps)))
+    pairs = CurvaturePairs(gradient.flatten(1), min(history_size, max(1, steps)), scaling)
     pace = _Pace(watch.best, gradient[0].numel())
     yield Step(0, images, terms, watch.restarts)
     for index in range(1, steps + 1):

@@ -218,7 +218,8 @@ class Transfer:
             return optimize.lbfgs(
                 evaluate, start,
                 steps=steps, lr=opt.lr, clamp=opt.clamp,
-                history_size=opt.history_size or 20, guard=opt.guard or 10.0,
+                history_size=opt.history_size or 20, scaling=opt.scaling or 2.0,
+                guard=opt.guard or 10.0,
             )  # fmt: skip
         if opt.name is OptimizerName.adam:
             return optimize.adam(

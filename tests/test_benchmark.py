@@ -88,8 +88,9 @@ def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
         ],
         "same_loss": [
             {
-                "size": 64, "precision": "bfloat16", "loss": 1.0, "reached": 0.99, "ratio": 3.0,
+                "backbone": "vgg19_mini", "size": 64, "loss": 1.0, "reached": 0.99, "ratio": 3.0,
                 "baseline_steps": 9, "baseline_seconds": 3.0, "steps": 8, "seconds": 1.0,
+                "fell_back": None,
             }
         ],
         "memory": [

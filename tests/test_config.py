@@ -18,7 +18,11 @@ def test_the_dataclasses_default_to_what_conf_composes() -> None:
     with initialize_config_dir(str(cli.CONF), version_base="1.3"):
         composed = config.to_dict(config.from_omegaconf(compose("config")))
     plain = config.to_dict(Config())
-    for key in ("history_size", "guard"):  # other optimisers have none, so the schema has none
+    for key in (
+        "history_size",
+        "scaling",
+        "guard",
+    ):  # other optimisers have none, so the schema has none
         assert composed["optimizer"].pop(key) is not None
         assert plain["optimizer"].pop(key) is None
     assert composed == plain
@@ -35,7 +39,7 @@ def test_the_dataclasses_default_to_what_conf_composes() -> None:
         ("logger=tensorboard", "wandb"),
         ("preset=gatys", "gatys_notebook"),
         ("task=style", r"transfer, content, texture"),
-        ("backbone.pooling=mean", r"max, avg"),
+        ("backbone.pooling=mean", r"max, avg, blur"),
         ("loss.style=gram", "chollet"),
         ("optimizer.steps=many", "Integer"),
         ("optimizer.steps=1.5", "Integer"),

@@ -71,12 +71,40 @@ def torch_lbfgs(problem: Bowls, steps: int, history: int, lr: float) -> list[flo
 @pytest.mark.parametrize("lr", [1.0, 0.5])
 def test_one_image_takes_the_steps_of_torchs_lbfgs(history: int, lr: float) -> None:
     steps = 40
-    run = optimize.lbfgs(Bowls([7]), start(1), steps=steps, history_size=history, lr=lr, guard=1e9)
+    run = optimize.lbfgs(
+        Bowls([7]), start(1), steps=steps, history_size=history, lr=lr, scaling=1, guard=1e9
+    )
     ours = losses(list(run))[:, 0].tolist()
     theirs = torch_lbfgs(Bowls([7]), steps, history, lr)
     assert len(ours) == len(theirs) == steps + 1
     assert ours[:-1] == pytest.approx(theirs[:-1], rel=1e-6)
     assert ours[-1] == pytest.approx(min(theirs), rel=1e-6)  # the last is the best seen
+
+
+def two_loop(pairs: list[tuple[Tensor, Tensor]], gradient: Tensor, scaling: float) -> Tensor:
+    """Nocedal & Wright 2006, algorithm 7.4, from the initial matrix scaling · sᵀy / yᵀy."""
+    q, alphas = gradient.clone(), []
+    for s, y in reversed(pairs):
+        alphas.append(s.dot(q) / s.dot(y))
+        q -= alphas[-1] * y
+    s, y = pairs[-1]
+    q *= scaling * s.dot(y) / y.dot(y)
+    for (s, y), alpha in zip(pairs, reversed(alphas), strict=True):
+        q += (alpha - y.dot(q) / s.dot(y)) * s
+    return -q
+
+
+@pytest.mark.parametrize("scaling", [1.0, 2.0])
+def test_the_initial_matrix_is_scaled(scaling: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    gradient, *moves = torch.randn(5, 40, generator=generator, dtype=torch.float64)
+    curvature = torch.linspace(1, 5, 40, dtype=torch.float64)  # of a bowl
+    history, seen = optimize.CurvaturePairs(gradient[None], 3, scaling), []
+    for s in moves:
+        gradient = gradient + curvature * s
+        history.append(s[None], gradient[None])
+        seen.append((s, curvature * s))
+    torch.testing.assert_close(history.direction()[0], two_loop(seen[-3:], gradient, scaling))
 
 
 @pytest.mark.parametrize("name", ["lbfgs", "adam", "sgd"])

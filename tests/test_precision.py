@@ -85,6 +85,24 @@ def test_the_watch_falls_back_and_says_so() -> None:
     assert "5.0%" in str(watched.fell_back)
 
 
+@pytest.mark.parametrize(("per_call", "falls_back"), [(0.998, True), (0.9998, False)])
+def test_rough_gradients_matter_while_the_loss_falls(per_call: float, falls_back: bool) -> None:
+    """Another direction altogether, at the second comparison: 10 % lower than the first, or 1 %."""
+    calls = 0
+
+    def exact(images: Tensor) -> tuple[Tensor, Tensor]:
+        return flat(per_call**calls), images
+
+    def fast(images: Tensor) -> tuple[Tensor, Tensor]:
+        return flat(per_call**calls), -images if calls > 60 else images
+
+    watched = Watched(fast, exact)
+    for _ in range(120):
+        calls += 1
+        watched(torch.ones(2, 3, 4, 4))
+    assert (watched.fell_back is not None) == falls_back
+
+
 def test_what_is_not_a_number_is_apart() -> None:
     images = torch.ones(2, 3, 4, 4)
     watched = Watched(lambda x: (flat(float("nan")), x), lambda x: (flat(1.0), x))
