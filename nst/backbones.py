@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from nst import dictionary
 from nst.errors import InputError
 from nst.layers import BACKBONES, VGG_BLOCKS, stages
+from nst.pooling import BlurPool2d
 from nst.procedural import training_images
 from nst.samples import calibration_images
 from nst.winograd import Convolutions
@@ -142,10 +143,12 @@ def _smallest_side(stage: nn.Module) -> int:
     """Shortest side of an input that a stage can take."""
     if isinstance(stage, nn.Conv2d):
         return stage.kernel_size[0] - 2 * int(stage.padding[0])
-    return 2 if isinstance(stage, nn.MaxPool2d | nn.AvgPool2d) else 1
+    return 2 if isinstance(stage, nn.MaxPool2d | nn.AvgPool2d | BlurPool2d) else 1
 
 
 def _pool(kind: str, kernel: int = 2, ceil_mode: bool = False) -> nn.Module:
+    if kind == "blur":
+        return BlurPool2d()
     if kind == "max":
         return nn.MaxPool2d(kernel, stride=2, ceil_mode=ceil_mode)
     return nn.AvgPool2d(kernel, stride=2, ceil_mode=ceil_mode)
@@ -204,7 +207,7 @@ def load_backbone(
         weights: ``shipped`` (in the package), ``imagenet`` (torchvision's download), ``random``,
             ``dictionary`` (training-free, see :mod:`nst.dictionary`; VGGs), or the path of a
             torchvision state dict (whole or features only) or safetensors file
-        pooling: ``max`` or ``avg``
+        pooling: ``max``, ``avg`` or ``blur`` (:mod:`nst.pooling`)
         seed: of random and dictionary weights
         device: where it lives
 
@@ -380,7 +383,8 @@ def _learn_dictionary(backbone: Backbone, seed: int) -> None:
 
 
 def _pooling(backbone: Backbone) -> str:
-    return "max" if isinstance(backbone.chain["pool_1"], nn.MaxPool2d) else "avg"
+    kinds = {nn.MaxPool2d: "max", nn.AvgPool2d: "avg", BlurPool2d: "blur"}
+    return kinds[type(backbone.chain["pool_1"])]
 
 
 @torch.no_grad()

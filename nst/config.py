@@ -38,6 +38,7 @@ class BackboneName(StrEnum):
 class Pooling(StrEnum):
     max = "max"
     avg = "avg"
+    blur = "blur"
 
 
 class ContentLoss(StrEnum):
@@ -125,7 +126,7 @@ class BackboneConfig:
     weights: str = _doc(
         "shipped, imagenet, random, dictionary, or the path of a state dict", "shipped"
     )
-    pooling: Pooling = _doc("max or avg", Pooling.avg)
+    pooling: Pooling = _doc("blur: weighted means of 4×4, without grid", Pooling.blur)
     seed: int = _doc(
         "of random and dictionary weights; the run's own seed leaves the network alone", 0
     )
@@ -168,6 +169,7 @@ class OptimizerConfig:
     lr: float = _doc("step length (lbfgs), learning rate on pixels in [0, 1] (adam, sgd)", 1.0)
     clamp: bool = _doc("bring the image back into [0, 1] after every step", True)
     history_size: int | None = _doc("lbfgs: pairs kept; memory is twice as many images", None)
+    scaling: float | None = _doc("lbfgs: of steps in directions not yet known; torch's is 1", None)
     guard: float | None = _doc("lbfgs: back to the best image above this many times its loss", None)
     momentum: float | None = _doc("sgd", None)
     decay_rate: float | None = _doc("adam, sgd: lr · decay_rate^(step / decay_steps)", None)
@@ -222,7 +224,7 @@ class Config:
     )
     scales: Any = _doc(
         "sizes to begin with, relative to size, e.g. [0.25, 0.5]; 1: none; auto: these two for a "
-        "texture from noise of 256 px or more",
+        "texture from noise of 192 px or more",
         "auto",
     )
     seed: int = _doc("of the start image's noise", 0)
@@ -476,6 +478,7 @@ def layer_weights(weights: Any, layers: Sequence[str], key: str) -> dict[str, fl
 
 _ONLY_FOR = {
     "history_size": ("lbfgs",),
+    "scaling": ("lbfgs",),
     "guard": ("lbfgs",),
     "momentum": ("sgd",),
     "decay_rate": ("adam", "sgd"),
@@ -494,6 +497,7 @@ def _check_optimizer(opt: OptimizerConfig) -> None:
             )
     bounds = {
         "history_size": (1, 1000),
+        "scaling": (0.1, 10),
         "guard": (1, float("inf")),
         "momentum": (0, 1),
         "decay_rate": (1e-6, 1),

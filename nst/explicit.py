@@ -26,9 +26,11 @@ from nst import losses
 from nst.backbones import Backbone
 from nst.objective import Objective
 from nst.patches import patch_loss_gradient
+from nst.pooling import BlurPool2d, blur_pool_backward
 
 _aten = torch.ops.aten
 _PLANES = torch.contiguous_format
+_POOLS = (nn.AvgPool2d, nn.MaxPool2d, BlurPool2d)
 _STRIP = 2**23
 """Numbers in a strip's largest feature map, about."""
 _LEAST = 16
@@ -54,7 +56,8 @@ class Block:
     """Operations up to a pool, which ends the block, or to the deepest layer that is needed.
 
     Attributes:
-        halo: rows on either side on which a row depends, one for each convolution
+        halo: rows on either side on which a row depends, one for each convolution, two for a
+            pool that blurs
         channels: of the widest features
     """
 
@@ -115,7 +118,7 @@ def _is_plain(stage: nn.Module) -> bool:
         return same and stage.stride == (1, 1) and stage.dilation == (1, 1)
     if isinstance(stage, nn.MaxPool2d | nn.AvgPool2d):
         return stage.kernel_size == 2 and not bool(stage.ceil_mode)
-    return False
+    return isinstance(stage, BlurPool2d)
 
 
 class _Sums:
@@ -260,8 +263,8 @@ class ExplicitGradient:
             elif isinstance(stage, nn.MaxPool2d):
                 y, indices = _aten.max_pool2d_with_indices(x, [2, 2], [2, 2])
             else:
-                y = stage(x) if isinstance(stage, nn.AvgPool2d) else F.relu(x)
-            pooled, x = isinstance(stage, nn.AvgPool2d | nn.MaxPool2d), y
+                y = F.relu(x) if isinstance(stage, nn.ReLU) else stage(x)
+            pooled, x = isinstance(stage, _POOLS), y
             tapped = operation.layer in self.objective.layers
             if tapped and sums is not None:
                 low = strip.first // 2 if pooled else strip.first
@@ -321,7 +324,7 @@ class ExplicitGradient:
         while walked:
             done = walked.pop()  # its features are freed as soon as they are used
             stage, layer = self.backbone.chain[done.operation.name], done.operation.layer
-            pool = isinstance(stage, nn.AvgPool2d | nn.MaxPool2d)
+            pool = isinstance(stage, _POOLS)
             if done.features is not None:
                 g = sums.gradient(g, layer, done.features, low // 2 if pool else low)
             assert g is not None  # the deepest operation is one that a loss taps
@@ -331,6 +334,8 @@ class ExplicitGradient:
                 g = self._convolution_backward(g, _blank(g, done.entered), stage)
             elif isinstance(stage, nn.AvgPool2d):
                 g = _average_backward(g, done.entered)
+            elif isinstance(stage, BlurPool2d):
+                g = blur_pool_backward(g, done.entered)
             elif isinstance(stage, nn.MaxPool2d):
                 g = _aten.max_pool2d_with_indices_backward(
                     g, _blank(g, done.entered), [2, 2], [2, 2], [0, 0], [1, 1], False, done.indices
@@ -360,7 +365,8 @@ def plan(backbone: Backbone, layers: Sequence[str]) -> tuple[Block, ...]:
         operations.append(operation)
         if isinstance(stage, nn.Conv2d):
             channels, halo = max(channels, stage.out_channels), halo + int(stage.padding[0])
-        if isinstance(stage, nn.AvgPool2d | nn.MaxPool2d):
+        if isinstance(stage, _POOLS):
+            halo += 2 * isinstance(stage, BlurPool2d)
             blocks.append(Block(tuple(operations), True, halo, channels))
             operations, halo = [], 0
     if operations:

@@ -12,7 +12,8 @@ from nst.samples import open_source
 
 _SCALES = (0.25, 0.5)
 _COARSE_STEPS = 100
-_LEAST_SIDE = 48  # shortest at the smallest scale, so that deep layers have room
+_LEAST_SIZE = 192
+_LEAST_SIDE = 30  # shortest at the smallest scale, so that deep layers have room
 
 
 def all_passes(cfg: Config) -> list[tuple[int, int]]:
@@ -28,7 +29,7 @@ def coarse_scales(cfg: Config) -> tuple[float, ...]:
     if cfg.scales != "auto":
         return tuple(cfg.scales) if isinstance(cfg.scales, list) else ()
     from_noise = start_kind(cfg) in (InitKind.noise, InitKind.smooth_noise)
-    if cfg.task is not Task.texture or not from_noise or cfg.passes or cfg.size < 256:
+    if cfg.task is not Task.texture or not from_noise or cfg.passes or cfg.size < _LEAST_SIZE:
         return ()
     side = round(cfg.size * _SCALES[0])
     smallest = min(*output_size(cfg, side), *style_size(cfg, side))

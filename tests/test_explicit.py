@@ -48,7 +48,7 @@ def objective(layers: str, backbone: Backbone, n: int = 1, **options: Any) -> Ob
 
 
 @pytest.mark.parametrize("n", [1, 3])
-@pytest.mark.parametrize("pooling", ["avg", "max"])
+@pytest.mark.parametrize("pooling", ["avg", "max", "blur"])
 @pytest.mark.parametrize("layers", LAYER_SETS)
 def test_it_is_autograds_gradient(layers: str, pooling: str, n: int) -> None:
     problem = objective(layers, network(pooling), n, tv_weight=0.7, patch_weight=2.0)
@@ -88,7 +88,7 @@ def test_float32_agrees_to_rounding(layers: str) -> None:
     assert relative(written_out, gradient) < 1e-4
 
 
-@pytest.mark.parametrize("pooling", ["avg", "max"])
+@pytest.mark.parametrize("pooling", ["avg", "max", "blur"])
 @pytest.mark.parametrize("layers", LAYER_SETS)
 def test_in_strips_it_is_the_same(
     layers: str, pooling: str, monkeypatch: pytest.MonkeyPatch
@@ -133,7 +133,7 @@ def relative(x: Tensor, y: Tensor) -> float:
     return float((x - y).norm() / y.norm())
 
 
-@pytest.mark.parametrize(("pooling", "limit"), [("avg", 0.1), ("max", 0.1)])
+@pytest.mark.parametrize(("pooling", "limit"), [("avg", 0.1), ("max", 0.1), ("blur", 0.1)])
 def test_bfloat16_is_close(pooling: str, limit: float) -> None:
     backbone = load_backbone("vgg19_mini", "shipped", pooling)  # random filters amplify rounding
     terms, gradient = objective("usual", backbone, tv_weight=0.7).value_and_gradient(
