@@ -3,8 +3,9 @@
 Question: seconds per iteration and peak memory over sizes, networks, precisions and batches; the
 ratio to ``experiments.baseline``, measured A B A B in one process; the time to the loss that the
 baseline has after 300 iterations; the share of the machine's own ceiling.
-Command: ``python -m experiments.benchmark`` (an hour on two cores, half of it for the time to
-the same loss), ``--quick`` for a look (two minutes), ``--only versus memory`` for parts of it.
+Command: ``python -m experiments.benchmark`` (about forty minutes on one busy core, a third of
+them for the time to the same loss), ``--quick`` for a look (two minutes), ``--only versus memory``
+for parts of it.
 Finding: docs/performance.md, which it writes with its plots, and ``outputs/benchmark.json``.
 
 VGG-19 has random filters, on which time does not depend; where the loss counts, a dictionary's.
@@ -42,7 +43,8 @@ from nst.samples import load_image
 
 CONTENT = "relu_10"
 STYLE = ("relu_1", "relu_3", "relu_5", "relu_9", "relu_13")
-STYLE_WEIGHT = {"vgg19_mini": 1e2, "vgg19": 1e4}  # `mean` divides a Gram error by C⁴
+STYLE_WEIGHT = {"vgg19_mini": 1e2, "vgg19": 1e4}
+"""`mean` divides a Gram error by C⁴; with less, torch drops every pair, as sᵀy is below 1e-10."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 MEMORY = ("baseline", *DTYPES, *(f"{name}, checkpoint" for name in DTYPES))
 NETWORKS = ("vgg19_mini", "vgg19")

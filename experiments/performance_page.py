@@ -69,7 +69,7 @@ def _same_loss(results: Row) -> str:
             f"{r['backbone']} {r['size']}²",
             f"{r['baseline_steps']} in {r['baseline_seconds']:.0f} s",
             f"{r['steps']} in {r['seconds']:.0f} s", f"{r['loss']:.4g}, {r['reached']:.4g}",
-            f"**{r['ratio']:.2f}**",
+            f"**{r['ratio']:.2f}**", (r["fell_back"] or "—").partition(",")[0],
         ]
         for r in results["same_loss"]
     ]  # fmt: skip
@@ -79,6 +79,7 @@ def _same_loss(results: Row) -> str:
         "ours",
         "loss: goal, reached",
         "ratio",
+        "watch",
     ]
     return "Time to the same loss, evaluated in float32:\n\n" + table(head, rows)
 

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from nst import dictionary
 from nst.errors import InputError
 from nst.layers import BACKBONES, VGG_BLOCKS, stages
-from nst.pooling import BlurPool2d
+from nst.pooling import POOLS, BlurPool2d
 from nst.procedural import training_images
 from nst.samples import calibration_images
 from nst.winograd import Convolutions
@@ -143,10 +143,11 @@ def _smallest_side(stage: nn.Module) -> int:
     """Shortest side of an input that a stage can take."""
     if isinstance(stage, nn.Conv2d):
         return stage.kernel_size[0] - 2 * int(stage.padding[0])
-    return 2 if isinstance(stage, nn.MaxPool2d | nn.AvgPool2d | BlurPool2d) else 1
+    return 2 if isinstance(stage, POOLS) else 1
 
 
 def _pool(kind: str, kernel: int = 2, ceil_mode: bool = False) -> nn.Module:
+    """One that halves the size; kernel and ceil_mode are for ``max`` and ``avg``."""
     if kind == "blur":
         return BlurPool2d()
     if kind == "max":

@@ -126,7 +126,9 @@ class BackboneConfig:
     weights: str = _doc(
         "shipped, imagenet, random, dictionary, or the path of a state dict", "shipped"
     )
-    pooling: Pooling = _doc("blur: weighted means of 4×4, which leave hardly a grid", Pooling.blur)
+    pooling: Pooling = _doc(
+        "max, avg, or blur: weighted means of 4×4, which leave hardly a grid", Pooling.blur
+    )
     seed: int = _doc(
         "of random and dictionary weights; the run's own seed leaves the network alone", 0
     )

@@ -26,11 +26,10 @@ from nst import losses
 from nst.backbones import Backbone
 from nst.objective import Objective
 from nst.patches import patch_loss_gradient
-from nst.pooling import BlurPool2d, blur_pool_backward
+from nst.pooling import POOLS, BlurPool2d, blur_pool_backward
 
 _aten = torch.ops.aten
 _PLANES = torch.contiguous_format
-_POOLS = (nn.AvgPool2d, nn.MaxPool2d, BlurPool2d)
 _STRIP = 2**23
 """Numbers in a strip's largest feature map, about."""
 _LEAST = 16
@@ -264,7 +263,7 @@ class ExplicitGradient:
                 y, indices = _aten.max_pool2d_with_indices(x, [2, 2], [2, 2])
             else:
                 y = F.relu(x) if isinstance(stage, nn.ReLU) else stage(x)
-            pooled, x = isinstance(stage, _POOLS), y
+            pooled, x = isinstance(stage, POOLS), y
             tapped = operation.layer in self.objective.layers
             if tapped and sums is not None:
                 low = strip.first // 2 if pooled else strip.first
@@ -324,7 +323,7 @@ class ExplicitGradient:
         while walked:
             done = walked.pop()  # its features are freed as soon as they are used
             stage, layer = self.backbone.chain[done.operation.name], done.operation.layer
-            pool = isinstance(stage, _POOLS)
+            pool = isinstance(stage, POOLS)
             if done.features is not None:
                 g = sums.gradient(g, layer, done.features, low // 2 if pool else low)
             assert g is not None  # the deepest operation is one that a loss taps
@@ -365,7 +364,7 @@ def plan(backbone: Backbone, layers: Sequence[str]) -> tuple[Block, ...]:
         operations.append(operation)
         if isinstance(stage, nn.Conv2d):
             channels, halo = max(channels, stage.out_channels), halo + int(stage.padding[0])
-        if isinstance(stage, _POOLS):
+        if isinstance(stage, POOLS):
             halo += 2 * isinstance(stage, BlurPool2d)
             blocks.append(Block(tuple(operations), True, halo, channels))
             operations, halo = [], 0

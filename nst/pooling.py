@@ -38,6 +38,10 @@ class BlurPool2d(nn.Module):
         return pooled
 
 
+POOLS = (nn.AvgPool2d, nn.MaxPool2d, BlurPool2d)
+"""What halves features; those of a plain chain are 2×2, or blur."""
+
+
 def blur_pool(x: Tensor) -> Tensor:
     """Half the size by weighted means, borders repeated: (N, C, H, W) → (N, C, H // 2, W // 2)."""
     height, width = x.shape[2:]
@@ -61,7 +65,15 @@ def _means(x: Tensor, padding: int = 0) -> Tensor:
 
 
 def blur_pool_backward(g: Tensor, entered: torch.Size) -> Tensor:
-    """The gradient at x, of this shape, from the one at :func:`blur_pool` of x."""
+    """The way back through :func:`blur_pool`.
+
+    Args:
+        g: the gradient at what left, (N, C, H // 2, W // 2)
+        entered: the shape of what entered, (N, C, H, W)
+
+    Returns:
+        The gradient at what entered, dense, in the memory format of g.
+    """
     odd = entered[2] % 2, entered[3] % 2
     g = F.pad(g * 0.25, (0, odd[1], 0, odd[0])) if any(odd) else g * 0.25
     found = F.interpolate(g, scale_factor=2, mode="bilinear", align_corners=False)

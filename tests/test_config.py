@@ -18,11 +18,8 @@ def test_the_dataclasses_default_to_what_conf_composes() -> None:
     with initialize_config_dir(str(cli.CONF), version_base="1.3"):
         composed = config.to_dict(config.from_omegaconf(compose("config")))
     plain = config.to_dict(Config())
-    for key in (
-        "history_size",
-        "scaling",
-        "guard",
-    ):  # other optimisers have none, so the schema has none
+    only_here = ("history_size", "scaling", "guard")  # other optimisers have none, nor the schema
+    for key in only_here:
         assert composed["optimizer"].pop(key) is not None
         assert plain["optimizer"].pop(key) is None
     assert composed == plain
