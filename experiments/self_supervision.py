@@ -14,8 +14,10 @@ without it, depth lost what reconstruction needs (docs/backbone.md).
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +25,8 @@ from torch import Tensor, nn
 
 from nst.backbones import Backbone
 
-Chain = Mapping[str, nn.Module]
+Padding = Literal["zeros", "reflect", "replicate", "circular"]
+"""Of convolutions while they learn; the result pads with zeros, as every VGG does."""
 
 RECONSTRUCT = "relu_10"
 IDENTITY = {"relu_4": 0.1, "relu_8": 0.3, "relu_12": 0.8, "relu_16": 1.0}
@@ -42,13 +45,19 @@ _EMBEDDING = 128
 class Student(nn.Module):
     """A VGG whose every convolution is followed by batch normalisation.
 
-    It starts as exactly the backbone that it was made from, as seen on ``images``.
+    With zeros as padding it starts as exactly the backbone that it was made from, as seen on
+    ``images``.
+
+    Args:
+        backbone: where it starts
+        images: (N, 3, H, W) for the statistics of the normalisation
+        padding: of its convolutions
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: Backbone, images: Tensor):
+    def __init__(self, backbone: Backbone, images: Tensor, padding: Padding = "zeros"):
         super().__init__()
         stages: dict[str, nn.Module] = {}
         x = (images - backbone.mean) / backbone.std
@@ -56,9 +65,9 @@ class Student(nn.Module):
             for name, stage in backbone.chain.items():
                 if isinstance(stage, nn.Conv2d):
                     x = stage(x)
-                    stages[name], stages[f"norm_{name}"] = _split(stage, x)
+                    stages[name], stages[f"norm_{name}"] = _split(stage, x, padding)
                 else:
-                    stages[name] = type(stage)(2, 2) if name.startswith("pool") else nn.ReLU()
+                    stages[name] = copy.deepcopy(stage)
                     x = stages[name](x)
         self.stages = nn.ModuleDict(stages)
         self.register_buffer("mean", backbone.mean.clone())
@@ -106,9 +115,10 @@ class Student(nn.Module):
             norm.momentum = 0.1
 
 
-def _split(conv: nn.Conv2d, output: Tensor) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+def _split(conv: nn.Conv2d, output: Tensor, padding: Padding) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
     """A convolution with bias as one without and the batch normalisation that makes up for it."""
-    bare = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1, bias=False)
+    width = conv.in_channels, conv.out_channels
+    bare = nn.Conv2d(*width, 3, padding=1, padding_mode=padding, bias=False)
     norm = nn.BatchNorm2d(conv.out_channels)
     assert conv.bias is not None
     assert norm.running_mean is not None

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import hydra
 import torch
@@ -36,9 +36,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from experiments.self_supervision import Student, Tasks, crops
+from experiments.self_supervision import Padding, Student, Tasks, crops
 from nst.backbones import Backbone, load_backbone, normalise_activations
 from nst.cli import CONF
+from nst.config import Pooling
 from nst.errors import InputError
 from nst.procedural import TRAINING_PHOTOS, training_images
 
@@ -74,6 +75,8 @@ class TrainConfig:
     weight_decay: float = 0.03
     weights: TaskWeights = field(default_factory=TaskWeights)
     teacher: str = "imagenet"
+    pooling: str = "avg"
+    padding: str = "zeros"
     mix: float = 0.5
     device: str = "cpu"
     checkpoint_every: int = 250
@@ -89,6 +92,9 @@ def check(cfg: TrainConfig) -> None:
             raise InputError(f"{key}={getattr(cfg, key)} must be at least 1")
     if cfg.side % 16 or cfg.side < 32:
         raise InputError(f"side={cfg.side} must be a multiple of 16 and at least 32")
+    for key, known in (("pooling", Pooling.__members__), ("padding", get_args(Padding))):
+        if getattr(cfg, key) not in known:
+            raise InputError(f"{key}={getattr(cfg, key)} must be one of {', '.join(known)}")
     if cfg.image_side < cfg.side:
         raise InputError(f"image_side={cfg.image_side} must be at least side={cfg.side}")
     for key in ("photos", "mix"):
@@ -131,8 +137,8 @@ class Trainer:
         self.cfg, self.pool = cfg, pool
         device = torch.device(cfg.device)
         self.calibration = calibration(pool)
-        start = load_backbone("vgg19_mini", "dictionary", "avg", seed=cfg.seed)
-        self.student = Student(start, self.calibration)
+        start = load_backbone("vgg19_mini", "dictionary", cfg.pooling, seed=cfg.seed)
+        self.student = Student(start, self.calibration, cast(Padding, cfg.padding))
         self.start = copy.deepcopy(self.student.state_dict())
         teacher = None
         if cfg.weights.teacher:
@@ -186,7 +192,7 @@ class Trainer:
             }
         )
         student.estimate_statistics(self.calibration)
-        backbone = load_backbone("vgg19_mini", "dictionary", "avg", seed=self.cfg.seed)
+        backbone = load_backbone("vgg19_mini", "dictionary", self.cfg.pooling, seed=self.cfg.seed)
         backbone.chain.load_state_dict(student.fold(), assign=True)
         normalise_activations(backbone, self.calibration)
         return backbone

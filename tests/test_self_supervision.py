@@ -20,9 +20,9 @@ def images() -> Tensor:
     return torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
-def test_a_student_starts_as_the_backbone_and_folds_back(
-    backbone: Backbone, images: Tensor
-) -> None:
+@pytest.mark.parametrize("pooling", ["avg", "blur"])
+def test_a_student_starts_as_the_backbone_and_folds_back(pooling: str, images: Tensor) -> None:
+    backbone = load_backbone("vgg19_mini", "shipped", pooling)
     student = Student(backbone, images).eval()
     for layer in ("relu_4", "relu_10", "relu_16"):
         wanted = backbone(images, [layer])[layer]
@@ -30,6 +30,16 @@ def test_a_student_starts_as_the_backbone_and_folds_back(
     for key, value in student.fold().items():
         wanted = backbone.chain.state_dict()[key]
         assert torch.allclose(value, wanted, rtol=1e-3, atol=1e-4), key
+
+
+def test_other_padding_changes_the_border_alone(backbone: Backbone, images: Tensor) -> None:
+    zeros, reflect = (
+        Student(backbone, images, padding).eval()(images, ["relu_4"])["relu_4"]
+        for padding in ("zeros", "reflect")
+    )
+    inner = ..., slice(4, -4), slice(4, -4)
+    assert torch.allclose(zeros[inner], reflect[inner], rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(zeros, reflect, rtol=1e-1, atol=1e-1)
 
 
 def test_a_folded_student_computes_what_the_student_computes(

@@ -92,6 +92,8 @@ def test_mix_zero_is_the_start_and_one_the_end(tmp_path: Path) -> None:
         ({"side": 40}, "multiple of 16"),
         ({"image_side": 16}, "image_side=16"),
         ({"mix": 1.5}, "from 0 to 1"),
+        ({"pooling": "mean"}, "pooling=mean must be one of"),
+        ({"padding": "none"}, "padding=none must be one of zeros"),
     ],
 )
 def test_values_that_make_no_sense(values: dict[str, Any], says: str) -> None:
