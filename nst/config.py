@@ -142,8 +142,12 @@ class BackboneConfig:
 class LossConfig:
     content: ContentLoss = _doc("convention of the content loss", ContentLoss.relative)
     style: StyleLoss = _doc("convention of the style loss", StyleLoss.relative)
+    style_shift: float = _doc(
+        "share of the style's channel means taken off features before Gram matrices; papers': 0",
+        0.6,
+    )
     content_weight: float = _doc("α", 1.0)
-    style_weight: float = _doc("β", 300.0)
+    style_weight: float = _doc("β", 60.0)
     tv_weight: float = _doc("weight of total variation, on pixels in [0, 1]", 1.0)
     patch_weight: float = _doc("weight of the style's 3×3 patches of pixels, at three scales", 30.0)
     content_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
@@ -377,6 +381,7 @@ def _check_numbers(cfg: Config) -> None:
     for name in ("content_weight", "style_weight", "tv_weight", "patch_weight"):
         value = getattr(cfg.loss, name)
         _require(0 <= value < float("inf"), f"loss.{name}", value, "a finite number, 0 or more")
+    _require(0 <= cfg.loss.style_shift <= 1, "loss.style_shift", cfg.loss.style_shift, "0 to 1")
     _require(1 <= cfg.loss.tv_beta <= 4, "loss.tv_beta", cfg.loss.tv_beta, "1 to 4")
     _require(0 <= cfg.init.scale <= 10, "init.scale", cfg.init.scale, "0 to 10, in units of [0, 1]")
     _require(0 <= cfg.init.mean <= 1, "init.mean", cfg.init.mean, "a grey from 0 to 1")

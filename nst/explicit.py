@@ -138,7 +138,8 @@ class _Sums:
             value, name = k * away.square_().flatten(1).sum(1), f"content/{layer}"
             self.terms[name] = self.terms[name] + value if name in self.terms else value
         if layer in self.objective.spec.style_layers:
-            m, gram = y.shape[2] * y.shape[3], losses.gram_matrix(y)
+            gram = losses.gram_matrix(y, self.objective.shifts.get(layer))
+            m = y.shape[2] * y.shape[3]
             if layer in self._grams:  # both are means: weigh them by their positions
                 before = self._positions[layer]
                 share = m / (m + before)
@@ -158,7 +159,8 @@ class _Sums:
     def gradient(self, g: Tensor | None, layer: str, y: Tensor, low: int = 0) -> Tensor | None:
         """What arrives at features y (N, C, rows, W) and what the layer's losses add."""
         if layer in self.style:
-            g = _add_style(g, y, self.style[layer].to(y.dtype))
+            rows = losses.positions(y, self.objective.shifts.get(layer))
+            g = _add_style(g, y.shape, rows, self.style[layer].to(y.dtype))
         if layer in self.objective.spec.content_layers:
             k = self.engine.content_factor(layer)
             content = self._away(layer, y, low).mul_(2 * k.view(-1, 1, 1, 1)).to(y.dtype)
@@ -463,11 +465,10 @@ def _rectifier_backward(g: Tensor, done: Done) -> Tensor:
     return g
 
 
-def _add_style(g: Tensor | None, y: Tensor, gram_gradient: Tensor) -> Tensor:
-    """g + F·D, in place, for features y (N, C, H, W) and a symmetric D (N, C, C)."""
-    rows = y.flatten(2).transpose(1, 2)  # (N, M, C)
+def _add_style(g: Tensor | None, shape: torch.Size, rows: Tensor, gram_gradient: Tensor) -> Tensor:
+    """g + F·D, in place, for features (N, C, H, W) as rows (N, H·W, C), a symmetric D (N, C, C)."""
     if g is None:
-        return (rows @ gram_gradient).transpose(1, 2).view(y.shape)
+        return (rows @ gram_gradient).transpose(1, 2).view(shape)
     g.flatten(2).transpose(1, 2).baddbmm_(rows, gram_gradient)
     return g
 

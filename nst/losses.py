@@ -22,18 +22,26 @@ _TINY = 1e-12
 _PARTS = 16
 
 
-def gram_matrix(features: Tensor) -> Tensor:
+def gram_matrix(features: Tensor, shift: Tensor | None = None) -> Tensor:
     """Gram matrix divided by the number of positions: ``F Fᵀ / M`` (2015 paper, eq. 3).
 
     Args:
         features: (N, C, H, W); no copy is made of channels_last memory
+        shift: (N or 1, C), taken off the features first (Novak & Nikulin 2016, arXiv 1605.04603,
+            "activation shift"): what all positions have in common then outweighs less of the rest
 
     Returns:
         (N, C, C), symmetric and positive semi-definite; float32 for bfloat16 features.
     """
-    rows = features.flatten(2).transpose(1, 2)  # (N, M, C)
+    rows = positions(features, shift)
     sums = _half_gram_sums(rows) if rows.dtype == torch.bfloat16 else rows.transpose(1, 2) @ rows
     return sums / rows.shape[1]
+
+
+def positions(features: Tensor, shift: Tensor | None = None) -> Tensor:
+    """(N, C, H, W) as a row for each position, (N, H·W, C), less the shift (N or 1, C)."""
+    rows = features.flatten(2).transpose(1, 2)
+    return rows if shift is None else rows - shift[:, None].to(rows.dtype)
 
 
 def _half_gram_sums(rows: Tensor) -> Tensor:

@@ -181,9 +181,10 @@ def _need_at(
         4 * _outputs(backbone, [layer], target)[-1][1] for layer in content if layer != "input"
     )
     targets *= 2 if precision.checked else 1
-    evaluating = evaluation(backbone, layers, shape, item, checkpoint)
+    shifted = style if cfg.loss.style_shift else []
+    evaluating = evaluation(backbone, layers, shape, item, checkpoint, shifted)
     if item == 2:  # float32 watches, and judges the result, in strips
-        evaluating = max(evaluating, evaluation(backbone, layers, shape, 4, True))
+        evaluating = max(evaluating, evaluation(backbone, layers, shape, 4, True, shifted))
     styles = {style_size(each, size) for each in cfgs} if style else {(1, 1)}
     making = max(_targets_peak(backbone, style, (1, 3, h, w)) for w, h in styles)
     making = max(making, _targets_peak(backbone, content, target))
@@ -210,17 +211,23 @@ def _pairs(cfg: Config) -> int:
 
 
 def evaluation(
-    backbone: Backbone, layers: Sequence[str], shape: torch.Size, item: int, checkpoint: bool
+    backbone: Backbone,
+    layers: Sequence[str],
+    shape: torch.Size,
+    item: int,
+    checkpoint: bool,
+    shifted: Sequence[str],
 ) -> int:
     """Peak bytes of one evaluation, the images and the optimiser left out.
 
     Args:
         shape: of the images, (N, 3, H, W)
         item: bytes of a number in the network
+        shifted: layers whose features are shifted for a Gram matrix, which autograd keeps besides
     """
     outside = 5 * 4 * shape.numel()  # total variation and its gradient
     if not explicit.supports(backbone):
-        return outside + _autograd(backbone, layers, shape) * item
+        return outside + _autograd(backbone, layers, shape, shifted) * item
     blocks = explicit.plan(backbone, layers)
     walk = _Walk(backbone, set(layers), item)
     x, kept, peak = shape, 0, 0
@@ -344,10 +351,13 @@ def _targets_peak(
     return item * peak
 
 
-def _autograd(backbone: Backbone, layers: Sequence[str], shape: torch.Size) -> int:
+def _autograd(
+    backbone: Backbone, layers: Sequence[str], shape: torch.Size, shifted: Sequence[str]
+) -> int:
     """Numbers that autograd keeps, and the gradients of the largest stage."""
     outputs = _outputs(backbone, layers, shape)
     kept = sum(size + inside for name, size, inside in outputs if not name.startswith("relu"))
+    kept += sum(size for name, size, _ in outputs if name in shifted)
     return kept + 3 * max((size for _, size, _ in outputs), default=0)
 
 

@@ -28,6 +28,7 @@ class LossSpec:
     patch_weight: float = 0.0
     content: str = "relative"
     style: str = "relative"
+    style_shift: float = 0.0
     tv_beta: float = 2.0
     tv_reduction: str = "mean"
 
@@ -48,7 +49,8 @@ class LossSpec:
     @property
     def conventions(self) -> tuple[object, ...]:
         """What images of one batch must have in common."""
-        return self.names, self.content, self.style, self.tv_beta, self.tv_reduction
+        style = self.style, self.style_shift
+        return self.names, self.content, *style, self.tv_beta, self.tv_reduction
 
 
 class Objective:
@@ -68,6 +70,8 @@ class Objective:
         patches: what the style's patches are like, by scale; empty where they count in no image
         content: {layer: P}, (N or 1, C, H, W)
         grams: {layer: A}, (N or 1, C, C)
+        shifts: {layer: what is taken off features for a Gram matrix}, (N or 1, C): a share of the
+            style's own means; empty where it is none
         convolutions: what made the targets
     """
 
@@ -108,7 +112,7 @@ class Objective:
         with torch.no_grad():
             contents = {} if content is None else self._features(content, spec.content_layers)
             self.content = {name: _at_least_float32(f) for name, f in contents.items()}
-            self.grams = self._gram_targets(style) if style is not None else {}
+            self.grams, self.shifts = self._style_targets([] if style is None else style)
             counts = any(s.patch_weight for s in specs)
             self.patches = _patch_targets(style) if style is not None and counts else []
 
@@ -117,16 +121,24 @@ class Objective:
         found: dict[str, Tensor] = self.backbone(picture, layers, self.convolutions)
         return found
 
-    def _gram_targets(self, style: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:
-        """{layer: A}, (N or 1, C, C) each; a picture that several images share is seen once."""
+    def _style_targets(
+        self, style: Tensor | Sequence[Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """{layer: A} and {layer: shift}; a picture that several images share is seen once."""
         pictures = [style] if isinstance(style, Tensor) else list(style)
+        share, layers = self.spec.style_shift, self.spec.style_layers
         grams: dict[int, dict[str, Tensor]] = {}
+        shifts: dict[int, dict[str, Tensor]] = {}
         for picture in pictures:
             if id(picture) not in grams:
-                features = self._features(picture, self.spec.style_layers)
-                grams[id(picture)] = {k: losses.gram_matrix(f) for k, f in features.items()}
-        each = [grams[id(picture)] for picture in pictures]
-        return {layer: torch.cat([g[layer] for g in each]) for layer in self.spec.style_layers}
+                features = self._features(picture, layers)
+                means = {k: _at_least_float32(f).mean((2, 3)) for k, f in features.items()}
+                own = {k: share * mean for k, mean in means.items()} if share else {}
+                shifts[id(picture)] = own
+                grams[id(picture)] = {
+                    k: losses.gram_matrix(f, own.get(k)) for k, f in features.items()
+                }
+        return _stack(pictures, grams, layers), _stack(pictures, shifts, layers if share else ())
 
     def __call__(self, images: Tensor) -> Tensor:
         """Weighted terms, in the order of ``names``: (N, 3, H, W) → (N, K), differentiable."""
@@ -137,17 +149,18 @@ class Objective:
             for layer in spec.content_layers
         ]
         for layer in spec.style_layers:
-            terms.append(self._style_error(features[layer], self.grams[layer], images))
+            terms.append(self._style_error(features[layer], layer, images))
         terms += [self._tv(images), self._patch(images)]
         return self.weights * torch.stack(terms, dim=1)
 
-    def _style_error(self, features: Tensor, target: Tensor, images: Tensor) -> Tensor:
+    def _style_error(self, features: Tensor, layer: str, images: Tensor) -> Tensor:
         size = losses.LayerSize(
             channels=features.shape[1],
             positions=features.shape[2] * features.shape[3],
             pixels=images.shape[2] * images.shape[3],
         )
-        return losses.style_loss(losses.gram_matrix(features), target, size, self.spec.style)
+        gram = losses.gram_matrix(features, self.shifts.get(layer))
+        return losses.style_loss(gram, self.grams[layer], size, self.spec.style)
 
     def _tv(self, images: Tensor) -> Tensor:
         if not self.with_tv:
@@ -166,6 +179,14 @@ class Objective:
             terms = self(images)
             (gradient,) = torch.autograd.grad(terms.sum(), images)
         return terms.detach(), gradient
+
+
+def _stack(
+    pictures: Sequence[Tensor], found: Mapping[int, Mapping[str, Tensor]], layers: Iterable[str]
+) -> dict[str, Tensor]:
+    """{layer: what was found for each of the pictures, as a batch}."""
+    each = [found[id(picture)] for picture in pictures]
+    return {layer: torch.cat([targets[layer] for targets in each]) for layer in layers if each}
 
 
 def _patch_targets(style: Tensor | Sequence[Tensor]) -> list[PatchTarget]:

@@ -298,6 +298,7 @@ def loss_spec(cfg: Config) -> LossSpec:
         patch_weight=loss.patch_weight,
         content=loss.content.name,
         style=loss.style.name,
+        style_shift=loss.style_shift,
         tv_beta=loss.tv_beta,
         tv_reduction=loss.tv_reduction.name,
     )

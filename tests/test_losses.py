@@ -194,3 +194,19 @@ def test_relative_style_does_not_depend_on_the_features_scale() -> None:
     assert losses.style_loss(
         torch.zeros(1, 3, 3), losses.gram_matrix(p), size, "relative"
     ).item() == pytest.approx(1.0)
+
+
+def test_a_shift_by_the_means_leaves_the_covariance() -> None:
+    f = torch.randn(2, 5, 6, 7, dtype=torch.float64) + 3
+    gram = losses.gram_matrix(f, f.mean((2, 3)))
+    for one, image in zip(gram, f, strict=True):
+        torch.testing.assert_close(one, torch.cov(image.flatten(1), correction=0))
+
+
+def test_a_shift_costs_bfloat16_no_digits() -> None:
+    """Taken off before the product: what remains is not the difference of two large sums."""
+    f = (torch.randn(1, 8, 40, 40) * 0.1 + 5).bfloat16()
+    shift = f.float().mean((2, 3)).bfloat16()  # rounded alike for the style and the image
+    wanted = losses.gram_matrix(f.double(), shift.double())
+    found = losses.gram_matrix(f, shift.float())
+    assert float((found - wanted).norm() / wanted.norm()) < 0.02

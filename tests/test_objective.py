@@ -89,6 +89,20 @@ def test_the_network_is_computed_no_further_than_needed(mini: Backbone, picture:
     assert reached == ["conv_1", "conv_2", "conv_3", "conv_4"]
 
 
+def test_the_shift_is_the_styles_own_and_counts_for_the_image_too(
+    mini: Backbone, picture: Tensor
+) -> None:
+    styles = torch.cat([picture.flip(2), picture.flip(3) ** 2])
+    spec = LossSpec({}, {"relu_3": 1.0}, style_shift=0.5)
+    objective = Objective(mini, spec, style=[styles[:1], styles[1:]])
+    features = mini(styles, ["relu_3"])["relu_3"]
+    shift = 0.5 * features.mean((2, 3))
+    torch.testing.assert_close(objective.shifts["relu_3"], shift)
+    torch.testing.assert_close(objective.grams["relu_3"], losses.gram_matrix(features, shift))
+    assert objective(styles).sum().item() == pytest.approx(0, abs=1e-8)
+    assert Objective(mini, LossSpec({}, {"relu_3": 1.0}), style=picture).shifts == {}
+
+
 def test_content_at_the_input_is_about_pixels(mini: Backbone, picture: Tensor) -> None:
     objective = Objective(mini, LossSpec({"input": 1.0}, {}, content="mean"), picture)
     assert objective(picture + 0.1)[0, 0].item() == pytest.approx(0.01, rel=1e-4)
