@@ -20,7 +20,7 @@ _EVERY = 50  # evaluations between two comparisons with float32
 _START = 3  # evaluations in float32 at the start
 _LOSS_APART = 0.005
 _GRADIENT_APART = 0.6
-_FALLING = 0.05
+_FALLING = 0.12
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Watched:
     The first evaluations are in float32: the first step of L-BFGS is too small for 8 bits to see
     what it changed, and what it learns there steers the next twenty steps. Then every 50th
     evaluation is made in both. Where the losses of an image are more than 0.5 % apart, or the
-    gradients by more than 0.6 of their length while the loss still fell by 5 % since the last
+    gradients by more than 0.6 of their length while the loss still fell by 12 % since the last
     comparison, all go on in float32. (Where it falls slowly, the steps that rounding costs do not
     matter: docs/decisions, number 12.)
 

@@ -85,9 +85,9 @@ def test_the_watch_falls_back_and_says_so() -> None:
     assert "5.0%" in str(watched.fell_back)
 
 
-@pytest.mark.parametrize(("per_call", "falls_back"), [(0.998, True), (0.9998, False)])
+@pytest.mark.parametrize(("per_call", "falls_back"), [(0.997, True), (0.999, False)])
 def test_rough_gradients_matter_while_the_loss_falls(per_call: float, falls_back: bool) -> None:
-    """Another direction altogether, at the second comparison: 10 % lower than the first, or 1 %."""
+    """Another direction altogether, at the second comparison: 14 % lower than the first, or 5 %."""
     calls = 0
 
     def exact(images: Tensor) -> tuple[Tensor, Tensor]:
