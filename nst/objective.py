@@ -126,19 +126,19 @@ class Objective:
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """{layer: A} and {layer: shift}; a picture that several images share is seen once."""
         pictures = [style] if isinstance(style, Tensor) else list(style)
-        share, layers = self.spec.style_shift, self.spec.style_layers
-        grams: dict[int, dict[str, Tensor]] = {}
-        shifts: dict[int, dict[str, Tensor]] = {}
+        seen: dict[int, tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
         for picture in pictures:
-            if id(picture) not in grams:
-                features = self._features(picture, layers)
-                means = {k: _at_least_float32(f).mean((2, 3)) for k, f in features.items()}
-                own = {k: share * mean for k, mean in means.items()} if share else {}
-                shifts[id(picture)] = own
-                grams[id(picture)] = {
-                    k: losses.gram_matrix(f, own.get(k)) for k, f in features.items()
-                }
-        return _stack(pictures, grams, layers), _stack(pictures, shifts, layers if share else ())
+            if id(picture) not in seen:
+                seen[id(picture)] = self._style_target(picture)
+        each = [seen[id(picture)] for picture in pictures]
+        return _batch([grams for grams, _ in each]), _batch([shifts for _, shifts in each])
+
+    def _style_target(self, picture: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The same of one picture, (1, C, C) and (1, C) each."""
+        features, share = self._features(picture, self.spec.style_layers), self.spec.style_shift
+        shifted = features if share else {}
+        shifts = {k: share * _at_least_float32(f).mean((2, 3)) for k, f in shifted.items()}
+        return {k: losses.gram_matrix(f, shifts.get(k)) for k, f in features.items()}, shifts
 
     def __call__(self, images: Tensor) -> Tensor:
         """Weighted terms, in the order of ``names``: (N, 3, H, W) → (N, K), differentiable."""
@@ -181,12 +181,10 @@ class Objective:
         return terms.detach(), gradient
 
 
-def _stack(
-    pictures: Sequence[Tensor], found: Mapping[int, Mapping[str, Tensor]], layers: Iterable[str]
-) -> dict[str, Tensor]:
-    """{layer: what was found for each of the pictures, as a batch}."""
-    each = [found[id(picture)] for picture in pictures]
-    return {layer: torch.cat([targets[layer] for targets in each]) for layer in layers if each}
+def _batch(targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """{layer: one target for each of the images}; empty where there are none."""
+    layers = targets[0] if targets else ()
+    return {layer: torch.cat([target[layer] for target in targets]) for layer in layers}
 
 
 def _patch_targets(style: Tensor | Sequence[Tensor]) -> list[PatchTarget]:
