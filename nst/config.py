@@ -136,6 +136,7 @@ class BackboneConfig:
     default_style_layers: Any = _doc(
         "what layers=default uses", default_factory=lambda: list(_STYLE_LAYERS)
     )
+    default_style_neighbours: float = _doc("what loss=balanced uses", 0.7)
 
 
 @dataclass
@@ -146,8 +147,12 @@ class LossConfig:
         "share of the style's channel means taken off features before Gram matrices; papers': 0",
         0.6,
     )
+    style_neighbours: float = _doc(
+        "share of a style loss for Gram matrices of positions with their neighbours; papers': 0",
+        0.7,
+    )
     content_weight: float = _doc("α", 1.0)
-    style_weight: float = _doc("β", 60.0)
+    style_weight: float = _doc("β", 80.0)
     tv_weight: float = _doc("weight of total variation, on pixels in [0, 1]", 1.0)
     patch_weight: float = _doc("weight of the style's 3×3 patches of pixels, at three scales", 30.0)
     content_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
@@ -229,8 +234,8 @@ class Config:
         "further passes from the enlarged result: [{scale: 1.5, steps: 100}]", default_factory=list
     )
     scales: Any = _doc(
-        "sizes to begin with, relative to size, e.g. [0.25, 0.5]; 1: none; auto: these two for a "
-        "texture from noise of 192 px or more",
+        "sizes to begin with, relative to size, e.g. [0.25, 0.5]; 1: none; auto: for a texture "
+        "from noise those of the two that leave 128 px",
         "auto",
     )
     seed: int = _doc("of the start image's noise", 0)
@@ -381,7 +386,9 @@ def _check_numbers(cfg: Config) -> None:
     for name in ("content_weight", "style_weight", "tv_weight", "patch_weight"):
         value = getattr(cfg.loss, name)
         _require(0 <= value < float("inf"), f"loss.{name}", value, "a finite number, 0 or more")
-    _require(0 <= cfg.loss.style_shift <= 1, "loss.style_shift", cfg.loss.style_shift, "0 to 1")
+    for name in ("style_shift", "style_neighbours"):
+        value = getattr(cfg.loss, name)
+        _require(0 <= value <= 1, f"loss.{name}", value, "0 to 1")
     _require(1 <= cfg.loss.tv_beta <= 4, "loss.tv_beta", cfg.loss.tv_beta, "1 to 4")
     _require(0 <= cfg.init.scale <= 10, "init.scale", cfg.init.scale, "0 to 10, in units of [0, 1]")
     _require(0 <= cfg.init.mean <= 1, "init.mean", cfg.init.mean, "a grey from 0 to 1")

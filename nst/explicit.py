@@ -3,7 +3,8 @@
 A frozen network needs no autograd. One walk forwards keeps what the way back needs: features where
 a loss taps, elsewhere a byte per ReLU that says whether it let pass. One walk back carries a single
 gradient, to which each layer that has a loss adds its own in closed form (Gatys et al. 2015, eq. 2
-and 6): ``2k(F − P)`` for content and ``4k/M · F(G − A)`` for style, k as in :mod:`nst.losses`.
+and 6): ``2k(F − P)`` for content and ``4k/M · F(G − A)`` for style, k as in :mod:`nst.losses`; a
+convolution 3×3 of the features where Gram matrices with the neighbours count too.
 
 With ``checkpoint`` the way forwards keeps of a large block, from pool to pool, only what enters it,
 and the way back computes it once more, both in strips of rows: a strip's rows depend on a few rows
@@ -56,7 +57,7 @@ class Block:
 
     Attributes:
         halo: rows on either side on which a row depends, one for each convolution, two for a
-            pool that blurs
+            pool that blurs and where a loss sees neighbours
         channels: of the widest features
     """
 
@@ -77,8 +78,13 @@ class Strip:
 
     def own(self, x: Tensor, pooled: bool = False) -> Tensor:
         """The own rows of what was computed, (N, C, rows, W), before or after the pool."""
+        first, last = self.rows(pooled)
+        return x[:, :, first:last]
+
+    def rows(self, pooled: bool = False) -> tuple[int, int]:
+        """Which of the rows that are computed are its own, from and to."""
         by = 2 if pooled else 1
-        return x[:, :, self.first // by - self.low // by : self.last // by - self.low // by]
+        return self.first // by - self.low // by, self.last // by - self.low // by
 
     def all(self, x: Tensor, pooled: bool = False) -> Tensor:
         """The rows that are computed, of features of the whole image."""
@@ -127,40 +133,66 @@ class _Sums:
         self.engine, self.objective = engine, engine.objective
         self.pixels = images.shape[2] * images.shape[3]
         self.terms: dict[str, Tensor] = {}
-        self.style: dict[str, Tensor] = {}  # 4k/M · (G − A), still to be multiplied by F
-        self._grams: dict[str, Tensor] = {}
+        self.style: dict[str, Tensor] = {}  # 2k/M · (G − A), still to be multiplied by F
+        self._grams: dict[str, Tensor] = {}  # and those with the neighbours: (N, 1 or 5, C, C)
         self._positions: dict[str, int] = {}
 
-    def add(self, layer: str, y: Tensor, low: int = 0) -> None:
-        """Count the rows y (N, C, rows, W) of a layer's features, of which the first is ``low``."""
+    def add(self, layer: str, y: Tensor, rows: tuple[int, int], low: int = 0) -> None:
+        """Count some rows, from and to, of features y (N, C, rows, W), whose first is ``low``."""
         if layer in self.objective.spec.content_layers:
-            k, away = self.engine.content_factor(layer), self._away(layer, y, low)
-            value, name = k * away.square_().flatten(1).sum(1), f"content/{layer}"
+            away = self._away(layer, _cut(y, rows), low + rows[0])
+            k, name = self.engine.content_factor(layer), f"content/{layer}"
+            value = k * away.square_().flatten(1).sum(1)
             self.terms[name] = self.terms[name] + value if name in self.terms else value
         if layer in self.objective.spec.style_layers:
-            gram = losses.gram_matrix(y, self.objective.shifts.get(layer))
-            m = y.shape[2] * y.shape[3]
+            grams, m = self._gram_matrices(layer, y, rows), (rows[1] - rows[0]) * y.shape[3]
             if layer in self._grams:  # both are means: weigh them by their positions
                 before = self._positions[layer]
                 share = m / (m + before)
-                gram, m = torch.lerp(self._grams[layer], gram, share), m + before
-            self._grams[layer], self._positions[layer] = gram, m
+                grams, m = torch.lerp(self._grams[layer], grams, share), m + before
+            self._grams[layer], self._positions[layer] = grams, m
+
+    def _gram_matrices(self, layer: str, y: Tensor, rows: tuple[int, int]) -> Tensor:
+        """The plain one, and those with the neighbours where they count: (N, 1 or 5, C, C)."""
+        shift = self.objective.shifts.get(layer)
+        if layer in self.objective.neighbours:
+            return losses.gram_matrices(y, shift, rows)
+        return losses.gram_matrix(_cut(y, rows), shift)[:, None]
 
     def close(self, operations: Sequence[Operation | str]) -> None:
         """All rows of these layers are there: their style terms follow."""
         for layer in (o if isinstance(o, str) else o.layer for o in operations):
             if layer in self._grams:
-                gram, m = self._grams.pop(layer), self._positions[layer]
-                k = self.engine.style_factor(layer, losses.LayerSize(gram.shape[1], m, self.pixels))
-                away = gram - self.objective.grams[layer]
-                self.terms[f"style/{layer}"] = k * away.square().flatten(1).sum(1)
-                self.style[layer] = away.mul_(4 / m * k.view(-1, 1, 1))
+                grams, m = self._grams.pop(layer), self._positions[layer]
+                size = losses.LayerSize(grams.shape[2], m, self.pixels)
+                k = self.engine.style_factor(layer, size)
+                away, shares = grams - self._targets(layer), self._shares(layer)
+                errors = away.square().sum((2, 3))  # (N, 1 or 5)
+                self.terms[f"style/{layer}"] = k * (errors @ shares)
+                factors = (2 / m * k)[:, None] * shares  # (N or 1, 1 or 5)
+                self.style[layer] = away.mul_(factors[..., None, None])
+
+    def _targets(self, layer: str) -> Tensor:
+        """Of what :meth:`_gram_matrices` finds, (N or 1, 1 or 5, C, C)."""
+        plain, neighbours = self.objective.grams[layer][:, None], self.objective.neighbours
+        return torch.cat([plain, neighbours[layer]], 1) if layer in neighbours else plain
+
+    def _shares(self, layer: str) -> Tensor:
+        """Of each of them in the layer's term, (1 or 5,)."""
+        grams = self.objective.grams[layer]
+        if layer not in self.objective.neighbours:
+            return grams.new_ones(1)
+        share, count = self.objective.spec.style_neighbours, len(losses.NEIGHBOURS)
+        return grams.new_tensor([1 - share, *[share / count] * count])
 
     def gradient(self, g: Tensor | None, layer: str, y: Tensor, low: int = 0) -> Tensor | None:
         """What arrives at features y (N, C, rows, W) and what the layer's losses add."""
         if layer in self.style:
-            rows = losses.positions(y, self.objective.shifts.get(layer))
-            g = _add_style(g, y.shape, rows, self.style[layer].to(y.dtype))
+            away, centred = self.style[layer], losses.centred(y, self.objective.shifts.get(layer))
+            if away.shape[1] == 1:
+                g = _add_style(g, centred, 2 * away[:, 0].to(y.dtype))
+            else:
+                g = _add_neighbours(g, centred, _kernels(away.to(y.dtype)))
         if layer in self.objective.spec.content_layers:
             k = self.engine.content_factor(layer)
             content = self._away(layer, y, low).mul_(2 * k.view(-1, 1, 1, 1)).to(y.dtype)
@@ -182,7 +214,7 @@ class ExplicitGradient:
         """
         self.objective, self.backbone = objective, objective.backbone
         self.checkpoint = checkpoint
-        self.blocks = plan(self.backbone, objective.layers)
+        self.blocks = plan(self.backbone, objective.layers, bool(objective.neighbours))
         self._content_factors: dict[str, Tensor] = {}
         self._style_factors: dict[tuple[str, losses.LayerSize], Tensor] = {}
 
@@ -190,7 +222,7 @@ class ExplicitGradient:
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Terms (N, K) and the gradient of each image's own sum of terms, (N, 3, H, W)."""
         sums = _Sums(self, images)
-        sums.add("input", images)
+        sums.add("input", images, (0, images.shape[2]))
         sums.close(["input"])
         arrived = self._walk(self.backbone.normalise(images), images, sums)
         sums.terms["tv"], gradient = _total_variation(images, self.objective)
@@ -268,8 +300,8 @@ class ExplicitGradient:
             pooled, x = isinstance(stage, POOLS), y
             tapped = operation.layer in self.objective.layers
             if tapped and sums is not None:
-                low = strip.first // 2 if pooled else strip.first
-                sums.add(operation.layer, strip.own(y, pooled), low)
+                low = strip.low // 2 if pooled else strip.low
+                sums.add(operation.layer, y, strip.rows(pooled), low)
             if keep is not None:
                 rectified = operation.relu is not None or isinstance(stage, nn.ReLU)
                 passed = y.bool().view(torch.int8).neg_() if rectified and not tapped else None
@@ -354,13 +386,17 @@ class ExplicitGradient:
         return _direct_backward(g, x, conv) if found is None else found
 
 
-def plan(backbone: Backbone, layers: Sequence[str]) -> tuple[Block, ...]:
-    """The blocks up to the deepest of the layers; none where only ``input`` is wanted."""
+def plan(backbone: Backbone, layers: Sequence[str], neighbours: bool = False) -> tuple[Block, ...]:
+    """The blocks up to the deepest of the layers; none where only ``input`` is wanted.
+
+    Args:
+        neighbours: whether losses see positions together with their neighbours
+    """
     names = list(backbone.chain)
     deepest = max((names.index(layer) for layer in layers if layer != "input"), default=-1)
     blocks: list[Block] = []
     operations: list[Operation] = []
-    channels, halo = 0, 0
+    channels, halo = 0, 2 * neighbours
     for operation in _operations(names[: deepest + 1], set(layers)):
         stage = backbone.chain[operation.name]
         operations.append(operation)
@@ -369,7 +405,7 @@ def plan(backbone: Backbone, layers: Sequence[str]) -> tuple[Block, ...]:
         if isinstance(stage, POOLS):
             halo += 2 * isinstance(stage, BlurPool2d)
             blocks.append(Block(tuple(operations), True, halo, channels))
-            operations, halo = [], 0
+            operations, halo = [], 2 * neighbours
     if operations:
         blocks.append(Block(tuple(operations), False, halo, channels))
     return tuple(blocks)
@@ -465,12 +501,39 @@ def _rectifier_backward(g: Tensor, done: Done) -> Tensor:
     return g
 
 
-def _add_style(g: Tensor | None, shape: torch.Size, rows: Tensor, gram_gradient: Tensor) -> Tensor:
-    """g + F·D, in place, for features (N, C, H, W) as rows (N, H·W, C), a symmetric D (N, C, C)."""
+def _cut(y: Tensor, rows: tuple[int, int]) -> Tensor:
+    return y[:, :, rows[0] : rows[1]]
+
+
+def _add_style(g: Tensor | None, y: Tensor, factor: Tensor) -> Tensor:
+    """g + F·D, in place, for features y (N, C, H, W), a symmetric D (N, C, C)."""
+    rows = losses.positions(y)
     if g is None:
-        return (rows @ gram_gradient).transpose(1, 2).view(shape)
-    g.flatten(2).transpose(1, 2).baddbmm_(rows, gram_gradient)
+        return (rows @ factor).transpose(1, 2).view(y.shape)
+    g.flatten(2).transpose(1, 2).baddbmm_(rows, factor)
     return g
+
+
+def _kernels(away: Tensor) -> Tensor:
+    """Half of the gradients by five Gram matrices (N, 5, C, C) as kernels (N, C, C, 3, 3).
+
+    The plain one's is symmetric and counts twice, in the middle. That of positions with a neighbour
+    counts for either of the two, transposed for the neighbour, which sees the other behind it.
+    """
+    n, _, c, _ = away.shape
+    kernels = away.new_zeros(n, c, c, 3, 3)
+    kernels[..., 1, 1] = 2 * away[:, 0]
+    for (down, right), one in zip(losses.NEIGHBOURS, away[:, 1:].unbind(1), strict=True):
+        kernels[..., 1 + down, 1 + right] = one
+        kernels[..., 1 - down, 1 - right] = one.transpose(1, 2)
+    return kernels
+
+
+def _add_neighbours(g: Tensor | None, y: Tensor, kernels: Tensor) -> Tensor:
+    """g and, image by image, the convolution of features y (N, C, H, W)."""
+    each = zip(torch.split(y, 1), kernels, strict=True)
+    found = torch.cat([F.conv2d(x, kernel, padding=1) for x, kernel in each])
+    return found if g is None else g.add_(found)
 
 
 def _total_variation(images: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+NEIGHBOURS = ((0, 1), (1, -1), (1, 0), (1, 1))
+"""(rows down, columns right) to half of a position's neighbours; the others' are transposes."""
 
 _TINY = 1e-12
 _PARTS = 16
@@ -33,19 +37,68 @@ def gram_matrix(features: Tensor, shift: Tensor | None = None) -> Tensor:
     Returns:
         (N, C, C), symmetric and positive semi-definite; float32 for bfloat16 features.
     """
-    rows = positions(features, shift)
-    sums = _half_gram_sums(rows) if rows.dtype == torch.bfloat16 else rows.transpose(1, 2) @ rows
-    return sums / rows.shape[1]
+    rows = positions(centred(features, shift))
+    return _sums(rows, rows) / rows.shape[1]
 
 
-def positions(features: Tensor, shift: Tensor | None = None) -> Tensor:
-    """(N, C, H, W) as a row for each position, (N, H·W, C), less the shift (N or 1, C)."""
-    rows = features.flatten(2).transpose(1, 2)
-    return rows if shift is None else rows - shift[:, None].to(rows.dtype)
+def gram_matrices(
+    features: Tensor, shift: Tensor | None = None, rows: tuple[int, int] | None = None
+) -> Tensor:
+    """The Gram matrix, and those of positions p with four neighbours: ``Σ F(p) F(p + δ)ᵀ / M``.
+
+    What continues from one position to the next, as strokes do, is in these; the Gram matrix takes
+    the positions one by one (Berger & Memisevic 2017, arXiv 1606.01286, section 3: the "spatial
+    co-occurrence" of features, there further apart).
+
+    Args:
+        features: (N, C, H, W), or (N, C, rows, W) of a strip
+        shift: as :func:`gram_matrix`
+        rows: of the positions p, from and to; all of them by default
+
+    Returns:
+        (N, 5, C, C), the Gram matrix first, then in the order of :data:`NEIGHBOURS`, not symmetric;
+        float32 for bfloat16 features. What lies outside of the features counts as 0.
+    """
+    first, last = rows or (0, features.shape[2])
+    count, width = (last - first) * features.shape[3], features.shape[3] + 1
+    wanted = centred(features[:, :, first : last + 1], shift)
+    missing = last + 2 - first - wanted.shape[2]  # the row below, and the end of the last slice
+    padded = positions(F.pad(wanted, (0, 1, 0, missing)))  # rows apart by zeros
+    here = padded[:, : (last - first) * width]
+    found = [_sums(here, here)]
+    for down, right in NEIGHBOURS:
+        offset = down * width + right
+        found.append(_sums(here, padded[:, offset : offset + here.shape[1]]))
+    return torch.stack(found, 1) / count
 
 
-def _half_gram_sums(rows: Tensor) -> Tensor:
-    """``Fᵀ F`` of bfloat16 rows (N, M, C), summed in float32: (N, C, C).
+def centred(features: Tensor, shift: Tensor | None) -> Tensor:
+    """(N, C, H, W) less the shift (N or 1, C) of each channel."""
+    if shift is None:
+        return features
+    shift, pixels = shift.to(features.dtype), features.permute(0, 2, 3, 1)
+    if not pixels.is_contiguous():
+        return features - shift[:, :, None, None]
+    n, h, w, c = pixels.shape
+    along = shift.repeat(1, w)[:, None]  # a row at once: few channels are a short loop
+    return (pixels.view(n, h, w * c) - along).view(n, h, w, c).permute(0, 3, 1, 2)
+
+
+def positions(features: Tensor) -> Tensor:
+    """(N, C, H, W) as a row for each position, (N, H·W, C)."""
+    return features.flatten(2).transpose(1, 2)
+
+
+def _sums(rows: Tensor, others: Tensor) -> Tensor:
+    """``Σ F Gᵀ`` over positions, of rows (N, M, C) both: (N, C, C), at least float32."""
+    if rows.dtype == torch.bfloat16:
+        return _half_sums(rows, others)
+    sums: Tensor = rows.transpose(1, 2) @ others
+    return sums
+
+
+def _half_sums(rows: Tensor, others: Tensor) -> Tensor:
+    """The same of bfloat16 rows, summed in float32.
 
     A product of bfloat16 matrices comes rounded to 8 bits. So the positions are cut into parts
     whose products are summed in float32, which averages the rounding away; where the parts would
@@ -53,12 +106,12 @@ def _half_gram_sums(rows: Tensor) -> Tensor:
     """
     part = rows.shape[1] // _PARTS
     if part < rows.shape[2]:
-        rows = rows.float()
-        return rows.transpose(1, 2) @ rows
-    whole, rest = rows[:, : part * _PARTS], rows[:, part * _PARTS :].float()
-    parts = whole.reshape(-1, _PARTS, part, rows.shape[2])  # (N, parts, M / parts, C)
-    sums = (parts.transpose(2, 3) @ parts).sum(1, dtype=torch.float32)
-    return sums + rest.transpose(1, 2) @ rest
+        return rows.float().transpose(1, 2) @ others.float()
+    whole, rest = part * _PARTS, slice(part * _PARTS, None)
+    shape = rows.shape[0], _PARTS, part, rows.shape[2]  # (N, parts, M / parts, C)
+    parts, other_parts = (each[:, :whole].reshape(shape) for each in (rows, others))
+    sums = (parts.transpose(2, 3) @ other_parts).sum(1, dtype=torch.float32)
+    return sums + rows[:, rest].float().transpose(1, 2) @ others[:, rest].float()
 
 
 def squared_distance(x: Tensor, y: Tensor) -> Tensor:
@@ -179,6 +232,26 @@ def style_loss(gram: Tensor, target: Tensor, size: LayerSize, convention: str = 
         (N,), at least 0.
     """
     return STYLE_FACTORS[convention](target, size) * squared_distance(gram, target)
+
+
+def neighbour_loss(
+    grams: Tensor, targets: Tensor, plain: Tensor, size: LayerSize, convention: str = "mean"
+) -> Tensor:
+    """The same for positions and their neighbours, the mean over the four.
+
+    Args:
+        grams: (N, 4, C, C), those behind the first of :func:`gram_matrices`
+        targets: of the style image, (N or 1, 4, C, C)
+        plain: A, whose k counts here too: in a picture one pixel wide no two positions are
+            neighbours, and the targets are 0
+        size, convention: as :func:`style_loss`
+
+    Returns:
+        (N,), at least 0.
+    """
+    return (
+        STYLE_FACTORS[convention](plain, size) * squared_distance(grams, targets) / len(NEIGHBOURS)
+    )
 
 
 def total_variation(images: Tensor, beta: float = 2.0, reduction: str = "sum") -> Tensor:

@@ -23,6 +23,7 @@ from nst.backbones import Backbone, build
 from nst.config import Config, OptimizerName, PrecisionName, layer_sets
 from nst.errors import InputError
 from nst.layers import VGG_BLOCKS
+from nst.losses import NEIGHBOURS
 from nst.passes import all_passes, output_size, style_size
 from nst.precision import Precision
 
@@ -178,18 +179,31 @@ def _need_at(
     different = len({cfg.content for cfg in cfgs}) if content else 0
     target = (n if different > 1 else different, 3, height, width)
     targets = sum(
-        4 * _outputs(backbone, [layer], target)[-1][1] for layer in content if layer != "input"
+        4 * _outputs(backbone, [layer], target)[-1][1].numel()
+        for layer in content
+        if layer != "input"
     )
     targets *= 2 if precision.checked else 1
-    shifted = style if cfg.loss.style_shift else []
-    evaluating = evaluation(backbone, layers, shape, item, checkpoint, shifted)
+    copied = style * (bool(cfg.loss.style_shift) + bool(cfg.loss.style_neighbours))
+    neighbours = bool(cfg.loss.style_neighbours)
+    evaluating = evaluation(backbone, layers, shape, item, checkpoint, copied, neighbours)
     if item == 2:  # float32 watches, and judges the result, in strips
-        evaluating = max(evaluating, evaluation(backbone, layers, shape, 4, True, shifted))
+        watching = evaluation(backbone, layers, shape, 4, True, copied, neighbours)
+        evaluating = max(evaluating, watching)
     styles = {style_size(each, size) for each in cfgs} if style else {(1, 1)}
     making = max(_targets_peak(backbone, style, (1, 3, h, w)) for w, h in styles)
     making = max(making, _targets_peak(backbone, content, target))
     pictures = 4 * 3 * (different * height * width + sum(w * h for w, h in styles))
-    return pictures + targets + max(making, optimizing(cfg, 4 * shape.numel(), evaluating))
+    grams = (len({cfg.style for cfg in cfgs}) + 2 * n) * _gram_matrices(backbone, cfg, shape)
+    return pictures + grams + targets + max(making, optimizing(cfg, 4 * shape.numel(), evaluating))
+
+
+def _gram_matrices(backbone: Backbone, cfg: Config, shape: torch.Size) -> int:
+    """Bytes of those of one image: targets, or an evaluation's own."""
+    _, style = layer_sets(cfg)
+    found = _outputs(backbone, style, shape) if style else []
+    squares = sum(y[1] ** 2 for name, y, _ in found if name in style)
+    return 4 * squares * (1 + len(NEIGHBOURS) * bool(cfg.loss.style_neighbours))
 
 
 def optimizing(cfg: Config, image: int, evaluating: int) -> int:
@@ -216,20 +230,23 @@ def evaluation(
     shape: torch.Size,
     item: int,
     checkpoint: bool,
-    shifted: Sequence[str],
+    copied: Sequence[str] = (),
+    neighbours: bool = False,
 ) -> int:
     """Peak bytes of one evaluation, the images and the optimiser left out.
 
     Args:
         shape: of the images, (N, 3, H, W)
         item: bytes of a number in the network
-        shifted: layers whose features are shifted for a Gram matrix, which autograd keeps besides
+        copied: layers whose features are copied for their Gram matrices, to be shifted or to be
+            paired with their neighbours, twice in the list for both; autograd keeps the copies
+        neighbours: whether they are paired
     """
     outside = 5 * 4 * shape.numel()  # total variation and its gradient
     if not explicit.supports(backbone):
-        return outside + _autograd(backbone, layers, shape, shifted) * item
-    blocks = explicit.plan(backbone, layers)
-    walk = _Walk(backbone, set(layers), item)
+        return outside + _autograd(backbone, layers, shape, copied) * item
+    blocks = explicit.plan(backbone, layers, neighbours)
+    walk = _Walk(backbone, set(layers), item, copied)
     x, kept, peak = shape, 0, 0
     held: list[tuple[torch.Size, int]] = []  # what enters a block, and what is kept of it
     for block in blocks:
@@ -264,11 +281,12 @@ def _largest(x: torch.Size, block: explicit.Block) -> torch.Size:
 
 @dataclass(frozen=True)
 class _Walk:
-    """Sizes on the way through a block; item: bytes of a number."""
+    """Sizes on the way through a block; item: bytes of a number; copied: as :func:`evaluation`."""
 
     backbone: Backbone
     layers: set[str]
     item: int
+    copied: Sequence[str]
 
     def leaves(self, x: torch.Size, block: explicit.Block) -> torch.Size:
         """Shape of what leaves a block."""
@@ -282,10 +300,14 @@ class _Walk:
         for operation in block.operations:
             y = _after(self.backbone.chain[operation.name], x)
             size, tapped = self.item * y.numel(), operation.layer in self.layers
-            peak = max(peak, kept + before + size + (0 if tapped else y.numel()))
+            copies = self._copies(operation, y)
+            peak = max(peak, kept + before + size + (copies if tapped else y.numel()))
             kept += self._kept(operation, y)
             before, x = (0 if tapped else size), y
         return peak, kept
+
+    def _copies(self, operation: explicit.Operation, y: torch.Size) -> int:
+        return self.item * y.numel() * self.copied.count(operation.layer)
 
     def _kept(self, operation: explicit.Operation, y: torch.Size) -> int:
         stage = self.backbone.chain[operation.name]
@@ -304,7 +326,8 @@ class _Walk:
         for operation, into, out in zip(
             reversed(block.operations), reversed(sizes[:-1]), reversed(sizes[1:]), strict=True
         ):
-            peak = max(peak, kept + self.item * (out.numel() + into.numel()))
+            besides = max(self._copies(operation, out), self.item * into.numel())
+            peak = max(peak, kept + self.item * out.numel() + besides)
             kept -= self._kept(operation, out)
         return peak
 
@@ -318,8 +341,8 @@ def _after(stage: nn.Module, x: torch.Size) -> torch.Size:
 
 def _outputs(
     backbone: Backbone, layers: Sequence[str], shape: Sequence[int]
-) -> list[tuple[str, int, int]]:
-    """(stage, numbers that leave it, numbers inside) up to the deepest layer, by shapes alone."""
+) -> list[tuple[str, torch.Size, int]]:
+    """(stage, shape of what leaves it, numbers inside) up to the deepest layer."""
     images = torch.empty(*shape, device="meta")
     missing, x, found = set(layers) - {"input"}, images, []
     for name, stage in backbone.chain.items():
@@ -332,7 +355,7 @@ def _outputs(
             if isinstance(module, nn.Conv2d) and module is not twin:
                 module.register_forward_hook(lambda _, __, y, i=inner: i.append(y.numel()))
         x = twin(x)
-        found.append((name, x.numel(), sum(inner)))
+        found.append((name, x.shape, sum(inner)))
         missing.discard(name)
     return found
 
@@ -344,21 +367,21 @@ def _targets_peak(
     if not layers or shape[0] == 0:
         return 0
     held, peak, before = 0, 0, math.prod(shape)
-    for name, size, inside in _outputs(backbone, layers, shape):
-        in_place = name.startswith("relu")
+    for name, leaves, inside in _outputs(backbone, layers, shape):
+        size, in_place = leaves.numel(), name.startswith("relu")
         peak = max(peak, held + before + (0 if in_place else size + inside))
         held, before = (held + size, 0) if name in layers else (held, size)
     return item * peak
 
 
 def _autograd(
-    backbone: Backbone, layers: Sequence[str], shape: torch.Size, shifted: Sequence[str]
+    backbone: Backbone, layers: Sequence[str], shape: torch.Size, copied: Sequence[str]
 ) -> int:
     """Numbers that autograd keeps, and the gradients of the largest stage."""
     outputs = _outputs(backbone, layers, shape)
-    kept = sum(size + inside for name, size, inside in outputs if not name.startswith("relu"))
-    kept += sum(size for name, size, _ in outputs if name in shifted)
-    return kept + 3 * max((size for _, size, _ in outputs), default=0)
+    kept = sum(y.numel() + inside for name, y, inside in outputs if not name.startswith("relu"))
+    kept += sum(y.numel() * copied.count(name) for name, y, _ in outputs)
+    return kept + 3 * max((y.numel() for _, y, _ in outputs), default=0)
 
 
 def _mb(bytes_: int) -> float:
@@ -380,7 +403,8 @@ def _transformed(
     width, height = output_size(cfg, max(size for size, _ in all_passes(cfg)))
     formats = [precision.dtype, *([torch.float32] if precision.checked else [])]
     found, shape = 0, torch.Size((1, 3, height, width))
-    for block in explicit.plan(backbone, [*content, *style]):
+    neighbours = bool(cfg.loss.style_neighbours)
+    for block in explicit.plan(backbone, [*content, *style], neighbours):
         for operation in block.operations:
             stage = backbone.chain[operation.name]
             for dtype in dict.fromkeys(formats):

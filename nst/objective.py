@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ class LossSpec:
     content: str = "relative"
     style: str = "relative"
     style_shift: float = 0.0
+    style_neighbours: float = 0.0
     tv_beta: float = 2.0
     tv_reduction: str = "mean"
 
@@ -49,8 +51,16 @@ class LossSpec:
     @property
     def conventions(self) -> tuple[object, ...]:
         """What images of one batch must have in common."""
-        style = self.style, self.style_shift
+        style = self.style, self.style_shift, self.style_neighbours
         return self.names, self.content, *style, self.tv_beta, self.tv_reduction
+
+
+class _StyleTargets(NamedTuple):
+    """{layer: …} as :class:`Objective` has them."""
+
+    grams: dict[str, Tensor]
+    neighbours: dict[str, Tensor]
+    shifts: dict[str, Tensor]
 
 
 class Objective:
@@ -70,6 +80,8 @@ class Objective:
         patches: what the style's patches are like, by scale; empty where they count in no image
         content: {layer: P}, (N or 1, C, H, W)
         grams: {layer: A}, (N or 1, C, C)
+        neighbours: {layer: the same with the neighbours}, (N or 1, 4, C, C); empty where they do
+            not count
         shifts: {layer: what is taken off features for a Gram matrix}, (N or 1, C): a share of the
             style's own means; empty where it is none
         convolutions: what made the targets
@@ -112,7 +124,8 @@ class Objective:
         with torch.no_grad():
             contents = {} if content is None else self._features(content, spec.content_layers)
             self.content = {name: _at_least_float32(f) for name, f in contents.items()}
-            self.grams, self.shifts = self._style_targets([] if style is None else style)
+            targets = self._style_targets([] if style is None else style)
+            self.grams, self.neighbours, self.shifts = targets
             counts = any(s.patch_weight for s in specs)
             self.patches = _patch_targets(style) if style is not None and counts else []
 
@@ -121,24 +134,27 @@ class Objective:
         found: dict[str, Tensor] = self.backbone(picture, layers, self.convolutions)
         return found
 
-    def _style_targets(
-        self, style: Tensor | Sequence[Tensor]
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """{layer: A} and {layer: shift}; a picture that several images share is seen once."""
+    def _style_targets(self, style: Tensor | Sequence[Tensor]) -> _StyleTargets:
+        """Of all images; a picture that several of them share is seen once."""
         pictures = [style] if isinstance(style, Tensor) else list(style)
-        seen: dict[int, tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
+        if not pictures:
+            return _StyleTargets({}, {}, {})
+        seen: dict[int, _StyleTargets] = {}
         for picture in pictures:
             if id(picture) not in seen:
                 seen[id(picture)] = self._style_target(picture)
         each = [seen[id(picture)] for picture in pictures]
-        return _batch([grams for grams, _ in each]), _batch([shifts for _, shifts in each])
+        return _StyleTargets(*(_batch(kind) for kind in zip(*each, strict=True)))
 
-    def _style_target(self, picture: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The same of one picture, (1, C, C) and (1, C) each."""
+    def _style_target(self, picture: Tensor) -> _StyleTargets:
+        """Of one picture."""
         features, share = self._features(picture, self.spec.style_layers), self.spec.style_shift
         shifted = features if share else {}
+        paired = features if self.spec.style_neighbours else {}
         shifts = {k: share * _at_least_float32(f).mean((2, 3)) for k, f in shifted.items()}
-        return {k: losses.gram_matrix(f, shifts.get(k)) for k, f in features.items()}, shifts
+        plain = {k: losses.gram_matrix(f, shifts.get(k)) for k, f in features.items()}
+        pairs = {k: losses.gram_matrices(f, shifts.get(k))[:, 1:] for k, f in paired.items()}
+        return _StyleTargets(plain, pairs, shifts)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Weighted terms, in the order of ``names``: (N, 3, H, W) → (N, K), differentiable."""
@@ -159,8 +175,15 @@ class Objective:
             positions=features.shape[2] * features.shape[3],
             pixels=images.shape[2] * images.shape[3],
         )
-        gram = losses.gram_matrix(features, self.shifts.get(layer))
-        return losses.style_loss(gram, self.grams[layer], size, self.spec.style)
+        spec, shift = self.spec, self.shifts.get(layer)
+        if layer not in self.neighbours:
+            gram = losses.gram_matrix(features, shift)
+            return losses.style_loss(gram, self.grams[layer], size, spec.style)
+        grams, target = losses.gram_matrices(features, shift), self.grams[layer]
+        alone = losses.style_loss(grams[:, 0], target, size, spec.style)
+        pairs = self.neighbours[layer]
+        apart = losses.neighbour_loss(grams[:, 1:], pairs, target, size, spec.style)
+        return torch.lerp(alone, apart, spec.style_neighbours)
 
     def _tv(self, images: Tensor) -> Tensor:
         if not self.with_tv:

@@ -12,8 +12,7 @@ from nst.samples import open_source
 
 _SCALES = (0.25, 0.5)
 _COARSE_STEPS = 100
-_LEAST_SIZE = 192
-_LEAST_SIDE = 30  # shortest at the smallest scale, so that deep layers have room
+_LEAST_SIDE = 128  # shortest at a scale: in less room a texture becomes a copy of its style
 
 
 def all_passes(cfg: Config) -> list[tuple[int, int]]:
@@ -29,11 +28,14 @@ def coarse_scales(cfg: Config) -> tuple[float, ...]:
     if cfg.scales != "auto":
         return tuple(cfg.scales) if isinstance(cfg.scales, list) else ()
     from_noise = start_kind(cfg) in (InitKind.noise, InitKind.smooth_noise)
-    if cfg.task is not Task.texture or not from_noise or cfg.passes or cfg.size < _LEAST_SIZE:
+    if cfg.task is not Task.texture or not from_noise or cfg.passes or cfg.optimizer.steps < 30:
         return ()
-    side = round(cfg.size * _SCALES[0])
-    smallest = min(*output_size(cfg, side), *style_size(cfg, side))
-    return _SCALES if smallest >= _LEAST_SIDE and cfg.optimizer.steps >= 30 else ()
+    return tuple(scale for scale in _SCALES if _has_room(cfg, round(cfg.size * scale)))
+
+
+def _has_room(cfg: Config, side: int) -> bool:
+    """Whether image and style are large enough to begin at this longest side."""
+    return min(*output_size(cfg, side), *style_size(cfg, side)) >= _LEAST_SIDE
 
 
 def output_size(cfg: Config, side: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 Weights and activations of the backbone may be bfloat16: twice the speed or more where the device
 has instructions for it. Gram sums, losses, pixels and the optimiser's state are float32 all the
-same. What ``auto`` takes, and when it goes back to float32: docs/decisions, number 10.
+same. What ``auto`` takes, and when it goes back to float32: docs/decisions, number 12.
 """
 
 from __future__ import annotations

@@ -299,6 +299,7 @@ def loss_spec(cfg: Config) -> LossSpec:
         content=loss.content.name,
         style=loss.style.name,
         style_shift=loss.style_shift,
+        style_neighbours=loss.style_neighbours,
         tv_beta=loss.tv_beta,
         tv_reduction=loss.tv_reduction.name,
     )

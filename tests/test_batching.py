@@ -89,7 +89,7 @@ def test_a_narrow_style_does_not_share_with_a_square_one(composed: Compose, tmp_
     assert keys[0] != keys[1]
 
 
-@pytest.mark.parametrize(("side", "expected"), [(48, ()), (256, (0.25, 0.5))])
+@pytest.mark.parametrize(("side", "expected"), [(96, ()), (256, (0.5,)), (512, (0.25, 0.5))])
 def test_scales_leave_room_for_the_style_too(
     composed: Compose, side: int, expected: tuple[float, ...]
 ) -> None:

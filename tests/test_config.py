@@ -72,6 +72,7 @@ def test_typos_and_wrong_types_fail_while_composing(override: str, message: str)
         ("loss.tv_weight=nan", "loss.tv_weight=nan"),
         ("loss.tv_beta=0", "loss.tv_beta=0"),
         ("loss.style_shift=1.5", "loss.style_shift=1.5: expected 0 to 1"),
+        ("loss.style_neighbours=-1", "loss.style_neighbours=-1.0: expected 0 to 1"),
         ("loss.style_layer_weights=[1,2]", "2 weights for 10 layers"),
         ("loss.style_layer_weights=equal", "mean, sum or a list"),
         ("loss.content_layer_weights=[-1]", "0 or more"),

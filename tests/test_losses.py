@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from torch import Tensor
@@ -30,6 +32,36 @@ def test_gram_matrix_forgets_position() -> None:
     features = random_features(0)
     shuffled = features.flatten(2)[..., torch.randperm(20)].view_as(features)
     torch.testing.assert_close(losses.gram_matrix(shuffled), losses.gram_matrix(features))
+
+
+def test_gram_matrices_with_neighbours_are_sums_over_pairs() -> None:
+    features, shift = random_features(1), torch.tensor([[0.5, -1.0, 0.2]], dtype=torch.float64)
+    found = losses.gram_matrices(features, shift)
+    torch.testing.assert_close(found[:, 0], losses.gram_matrix(features, shift))
+    n, c, h, w = features.shape
+    away = features - shift[..., None, None]
+    for place, (down, right) in enumerate(losses.NEIGHBOURS):
+        expected = torch.zeros(n, c, c, dtype=torch.float64)
+        for y, x in itertools.product(range(h), range(w)):
+            if y + down < h and 0 <= x + right < w:
+                there = away[:, None, :, y + down, x + right]
+                expected += away[:, :, y, x][..., None] * there
+        torch.testing.assert_close(found[:, 1 + place], expected / (h * w))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_neighbours_by_strips_of_rows_add_up(dtype: torch.dtype) -> None:
+    features = random_features(2, h=60, w=17).to(dtype, memory_format=torch.channels_last)
+    whole = losses.gram_matrices(features)
+    cuts = [(0, 7), (7, 40), (40, 60)]
+    parts = [(b - a) / 60 * losses.gram_matrices(features, rows=(a, b)) for a, b in cuts]
+    exact = losses.gram_matrices(features.double())
+    assert whole.dtype == (torch.float32 if dtype == torch.bfloat16 else dtype)
+    together = torch.stack(parts).sum(0)
+    for found in (whole, together):
+        torch.testing.assert_close(found.double(), exact, rtol=0, atol=2e-3)
+    if dtype == torch.float64:
+        torch.testing.assert_close(together, whole)
 
 
 @pytest.mark.parametrize(

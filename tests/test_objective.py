@@ -103,6 +103,25 @@ def test_the_shift_is_the_styles_own_and_counts_for_the_image_too(
     assert Objective(mini, LossSpec({}, {"relu_3": 1.0}), style=picture).shifts == {}
 
 
+def test_neighbours_take_their_share_of_a_style_loss(mini: Backbone, picture: Tensor) -> None:
+    def error(share: float, image: Tensor) -> float:
+        spec = LossSpec({}, {"relu_3": 1.0}, style_neighbours=share)
+        return Objective(mini, spec, style=picture)(image).sum().item()
+
+    mirrored, noise = picture.flip(3), picture + 0.1 * torch.randn_like(picture)
+    assert error(0.7, picture) == pytest.approx(0, abs=1e-8)
+    assert error(0.3, noise) == pytest.approx(0.7 * error(0, noise) + 0.3 * error(1, noise))
+    assert error(1, mirrored) > error(0, mirrored)  # which way things lean is a matter of two
+
+
+def test_a_style_without_neighbours_leaves_no_infinite_loss(mini: Backbone) -> None:
+    spec = LossSpec({}, {"relu_13": 1.0}, style_neighbours=0.7)
+    style, image = torch.rand(2, 1, 3, 16, 16)  # 1×1 at relu_13
+    larger = torch.rand(1, 3, 48, 48)
+    assert Objective(mini, spec, style=style)(image).isfinite().all()
+    assert Objective(mini, spec, style=style)(larger).sum() < 1e3
+
+
 def test_content_at_the_input_is_about_pixels(mini: Backbone, picture: Tensor) -> None:
     objective = Objective(mini, LossSpec({"input": 1.0}, {}, content="mean"), picture)
     assert objective(picture + 0.1)[0, 0].item() == pytest.approx(0.01, rel=1e-4)

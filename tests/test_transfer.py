@@ -188,9 +188,10 @@ def test_from_coarse_to_fine(composed: Compose) -> None:
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (("task=texture",), (0.25, 0.5)),
+        (("task=texture",), (0.5,)),
+        (("task=texture", "size=512"), (0.25, 0.5)),
         (("task=texture", "scales=1"), ()),
-        (("task=texture", "size=128"), ()),
+        (("task=texture", "size=192"), ()),
         (("task=texture", "init=content"), ()),
         (("task=texture", "preset=gatys2015"), ()),
         (("task=transfer", "init=noise"), ()),
