@@ -3,8 +3,8 @@
 Question: seconds per iteration and peak memory over sizes, networks, precisions and batches; the
 ratio to ``experiments.baseline``, measured A B A B in one process; the time to the loss that the
 baseline has after 300 iterations; the share of the machine's own ceiling.
-Command: ``python -m experiments.benchmark`` (about forty minutes on one busy core, a third of
-them for the time to the same loss), ``--quick`` for a look (two minutes), ``--only versus memory``
+Command: ``python -m experiments.benchmark`` (about an hour, half of it for the time to
+the same loss), ``--quick`` for a look (two minutes), ``--only versus memory``
 for parts of it.
 Finding: docs/performance.md, which it writes with its plots, and ``outputs/benchmark.json``.
 
@@ -73,6 +73,7 @@ class Plan:
     same_loss: tuple[tuple[str, int, int], ...] = (
         ("vgg19_mini", 256, 300),
         ("vgg19, dictionary", 256, 300),
+        ("vgg19, dictionary", 512, 300),
     )
     overhead: tuple[int, int] = (256, 300)
 
