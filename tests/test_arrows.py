@@ -41,7 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "explicit": {"losses", "backbones", "objective", "patches", "pooling"},
     "precision": {"explicit", "objective", "optimize", "processor"},
     "memory": {
-        *("backbones", "config", "errors", "explicit", "layers", "passes", "precision"),
+        *("backbones", "config", "errors", "explicit", "layers", "losses", "passes", "precision"),
         "winograd",
     },
     "config": {"errors", "layers", "names"},
