@@ -47,8 +47,8 @@ def gram_matrices(
     """The Gram matrix, and those of positions p with four neighbours: ``Σ F(p) F(p + δ)ᵀ / M``.
 
     What continues from one position to the next, as strokes do, is in these; the Gram matrix takes
-    the positions one by one (Berger & Memisevic 2017, arXiv 1606.01286, section 3: the "spatial
-    co-occurrence" of features, there further apart).
+    the positions one by one. After Berger & Memisevic 2017 (arXiv 1606.01286), who pair positions
+    further apart.
 
     Args:
         features: (N, C, H, W), or (N, C, rows, W) of a strip
