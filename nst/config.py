@@ -132,10 +132,12 @@ class BackboneConfig:
     seed: int = _doc(
         "of random and dictionary weights; the run's own seed leaves the network alone", 0
     )
-    default_content_layer: Any = _doc("what layers=default uses", "relu4_2")
+    default_content_layer: Any = _doc("what layers=default uses", "relu3_4")
     default_style_layers: Any = _doc(
         "what layers=default uses", default_factory=lambda: list(_STYLE_LAYERS)
     )
+    default_style_weight: float = _doc("what loss=balanced uses", 480.0)
+    default_patch_weight: float = _doc("what loss=balanced uses", 240.0)
     default_style_neighbours: float = _doc("what loss=balanced uses", 0.7)
 
 
@@ -152,9 +154,9 @@ class LossConfig:
         0.7,
     )
     content_weight: float = _doc("α", 1.0)
-    style_weight: float = _doc("β", 80.0)
+    style_weight: float = _doc("β", 480.0)
     tv_weight: float = _doc("weight of total variation, on pixels in [0, 1]", 1.0)
-    patch_weight: float = _doc("weight of the style's 3×3 patches of pixels, at three scales", 30.0)
+    patch_weight: float = _doc("weight of the style's 3×3 patches of pixels, at three scales", 240.0)
     content_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
     style_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
     tv_beta: float = _doc("exponent of total variation: Σ (a² + b²)^(β/2)", 2.0)
@@ -222,7 +224,7 @@ class Config:
     style: str = _doc("style image: a path or a sample", "mosaic")
     size: int = _doc("longest side of every image, in pixels", 512)
     style_size: int | None = _doc("the same for the style image; null: size", None)
-    content_layer: Any = _doc("a layer's name or a list", "relu4_2")
+    content_layer: Any = _doc("a layer's name or a list", "relu3_4")
     style_layers: Any = _doc(
         "a layer's name or a list", default_factory=lambda: list(_STYLE_LAYERS)
     )

@@ -1,11 +1,17 @@
-"""The style of small patches of pixels: their second moments at several scales.
+"""The style of small patches of pixels: second moments and magnitudes, at several scales.
 
 A patch of 3×3 pixels is 27 numbers; the first layer of a network with 16 filters cannot see all of
 its patterns, and what it does not see shows as weave and coloured specks. The second moments of
 the patches, of the picture, of its half and of its quarter, leave no room for them. They follow
-from the autocorrelation of the pixels up to two pixels away, which is the part of the texture model
-of Portilla & Simoncelli (2000, "A parametric texture model based on joint statistics of complex
-wavelet coefficients", section 2.2) that the Gram matrices of a few filters lack.
+from the autocorrelation of the pixels up to two pixels away.
+
+Second moments are the same for a faint weave everywhere and for strong strokes in a few places. The
+magnitudes of edges and lines tell them apart: their means, and how they go together, for a stroke
+has several at once.
+
+Second moments and joint magnitudes are parts of the texture model of Portilla & Simoncelli (2000,
+"A parametric texture model based on joint statistics of complex wavelet coefficients", section 2.2)
+that Gram matrices of a few filters lack.
 """
 
 from __future__ import annotations
@@ -26,6 +32,10 @@ SIDE = 3
 _RAMP = 2  # pixels from the border
 _REACH = SIDE - 1  # how far two pixels of a patch are apart, at most
 _FLOOR = 0.05  # of the variance in photographs: patterns that a style has none of
+_BLOCK = 4  # pixels on a side, over which magnitudes are averaged besides
+_MEANS = 3  # times as large an error of a mean magnitude counts
+_STRIP = {"cpu": 2**18}
+_LARGE_STRIP = 2**24  # numbers in a strip on other devices
 
 
 @lru_cache(maxsize=4)
@@ -49,24 +59,40 @@ def patterns(device: torch.device) -> Tensor:
     return found.reshape(-1, 3, SIDE, SIDE).to(device)
 
 
+EDGES = tuple(
+    9 * colour + SIDE * row + column
+    for colour, highest in enumerate((2, 1, 1))
+    for row in range(SIDE)
+    for column in range(SIDE)
+    if (colour or row or column) and row + column <= highest
+)
+"""Which of the patterns have their magnitudes compared: slopes and lines of brightness, and the two
+colours and their slopes. The finer ones change nothing."""
+
+
 @dataclass(frozen=True)
 class PatchTarget:
-    """Second moments of the style's patches at one scale.
+    """What the style's patches are like at one scale.
 
     Attributes:
-        moments: (N or 1, 27, 27), each divided by ``spread`` of its row and of its column
+        moments: (N or 1, 27, 27), second moments, each divided by ``spread`` of its row and of its
+            column
+        magnitudes: (N or 1, 2, 11, 12), means of |c_j| |c_k| of the patterns :data:`EDGES`, divided
+            in the same way, with those of |c_j| behind; and of averages in blocks of 4×4 pixels
         spread: (N or 1, 27)
         mean: (N or 1, 3, 1, 1), the style's colour, which all patches are seen against
     """
 
     moments: Tensor
+    magnitudes: Tensor
     spread: Tensor
     mean: Tensor
 
     @classmethod
     def of_batch(cls, targets: Sequence[PatchTarget]) -> PatchTarget:
         """The targets of N images as one."""
-        columns = zip(*((t.moments, t.spread, t.mean) for t in targets), strict=True)
+        each = ((t.moments, t.magnitudes, t.spread, t.mean) for t in targets)
+        columns = zip(*each, strict=True)
         return cls(*(torch.cat(column) for column in columns))
 
 
@@ -104,6 +130,78 @@ class _Autocorrelation(torch.autograd.Function):
         kernel = gradient + gradient.transpose(1, 2).flip(3, 4)
         out = F.conv2d(x.reshape(1, -1, h, w), kernel.flatten(0, 1), padding=_REACH, groups=n)
         return out.view(n, 3, h, w)
+
+
+class _Magnitudes(torch.autograd.Function):
+    """Sums of magnitudes' products, and of magnitudes: (N, 3, H, W) → (N, 2, 11, 12).
+
+    Strip by strip, and on the way back once more, so that of the eleven planes no more than a
+    cache's size is ever there.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        basis = _edges(x.device, x.dtype)
+        found = x.new_zeros(x.shape[0], 2, len(EDGES), len(EDGES) + 1)
+        for first, last in _strips(x):
+            sizes = F.conv2d(x[:, :, first : last + _REACH], basis).abs_()
+            for i, each in enumerate((sizes, _blocks(sizes))):
+                rows = each.flatten(2)
+                found[:, i, :, :-1] += rows @ rows.transpose(1, 2)
+                found[:, i, :, -1] += rows.sum(2)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        basis = _edges(x.device, x.dtype)
+        products, means = gradients[0][..., :-1], gradients[0][..., -1:]
+        away = products + products.transpose(2, 3)
+        back = basis.flip(2, 3).transpose(0, 1).contiguous()
+        out = torch.zeros_like(x)
+        for first, last in _strips(x):
+            signed = F.conv2d(x[:, :, first : last + _REACH], basis)
+            sizes = signed.abs()
+            blocks = _blocks(sizes)
+            slope = (away[:, 0] @ sizes.flatten(2) + means[:, 0]).view_as(signed)
+            if blocks.numel():
+                shared = (away[:, 1] @ blocks.flatten(2) + means[:, 1]).view_as(blocks)
+                shared = F.interpolate(shared / _BLOCK**2, scale_factor=_BLOCK, mode="nearest")
+                slope[:, :, : shared.shape[2], : shared.shape[3]] += shared
+            out[:, :, first : last + _REACH] += F.conv2d(
+                slope.mul_(signed.sign()), back, padding=_REACH
+            )
+        return out
+
+
+@lru_cache(maxsize=4)
+def _edges(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The patterns whose magnitudes count, (11, 3, 3, 3)."""
+    return patterns(device)[list(EDGES)].to(dtype)
+
+
+def _strips(x: Tensor) -> list[tuple[int, int]]:
+    """Rows of patches in pictures (N, 3, H, W), from and to, that no block of 4×4 is cut."""
+    size = _STRIP.get(x.device.type, _LARGE_STRIP) // (x.shape[0] * len(EDGES) * x.shape[3])
+    step, height = max(1, size // _BLOCK) * _BLOCK, x.shape[2] - _REACH
+    return [(first, min(first + step, height)) for first in range(0, height, step)]
+
+
+def _blocks(sizes: Tensor) -> Tensor:
+    """Averages in whole blocks, (N, K, h, w) → (N, K, h // 4, w // 4)."""
+    n, k, h, w = (*sizes.shape[:2], sizes.shape[2] // _BLOCK, sizes.shape[3] // _BLOCK)
+    return F.avg_pool2d(sizes, _BLOCK) if h and w else sizes.new_empty(n, k, h, w)
+
+
+def _magnitudes(images: Tensor, mean: Tensor) -> Tensor:
+    """As :class:`PatchTarget` has them, of images (N, 3, H, W), not divided: (N, 2, 11, 12)."""
+    short = [max(0, SIDE - side) for side in images.shape[2:]]
+    x = F.pad(images - mean, (0, short[1], 0, short[0]))
+    height, width = (side - _REACH for side in x.shape[2:])
+    counts = x.new_tensor([height * width, max(1, (height // _BLOCK) * (width // _BLOCK))])
+    found: Tensor = _Magnitudes.apply(x) / counts[:, None, None]
+    return found
 
 
 @lru_cache(maxsize=16)
@@ -152,12 +250,15 @@ def patch_targets(style: Tensor) -> list[PatchTarget]:
     for level in _pyramid(style):
         moments = _second_moments(level, mean)
         spread = (moments.diagonal(dim1=1, dim2=2) + _FLOOR).sqrt()
-        targets.append(PatchTarget(moments / _outer(spread), spread, mean))
+        magnitudes = _magnitudes(level, mean) / _outer_edges(spread)
+        targets.append(PatchTarget(moments / _outer(spread), magnitudes, spread, mean))
     return targets
 
 
 def patch_loss(images: Tensor, targets: list[PatchTarget]) -> Tensor:
-    """Mean squared difference of the moments in units of the style's own, mean over the scales.
+    """Mean squared differences of the second moments, of magnitudes and of their blocks, summed.
+
+    In units of the style's own; mean over the scales.
 
     Args:
         images: (N, 3, H, W), in [0, 1]
@@ -169,7 +270,9 @@ def patch_loss(images: Tensor, targets: list[PatchTarget]) -> Tensor:
     errors = []
     for level, target in zip(_pyramid(images), targets, strict=False):
         moments = _second_moments(level, target.mean) / _outer(target.spread)
-        errors.append((moments - target.moments).square().mean((1, 2)))
+        magnitudes = _magnitudes(level, target.mean) / _outer_edges(target.spread)
+        error = (moments - target.moments).square().mean((1, 2))
+        errors.append(error + (magnitudes - target.magnitudes).square().mean((2, 3)).sum(1))
     return torch.stack(errors).mean(0)
 
 
@@ -184,3 +287,8 @@ def patch_loss_gradient(images: Tensor, targets: list[PatchTarget]) -> tuple[Ten
 
 def _outer(spread: Tensor) -> Tensor:
     return spread[:, :, None] * spread[:, None, :]
+
+
+def _outer_edges(spread: Tensor) -> Tensor:
+    own = spread[:, list(EDGES)]
+    return torch.cat([_outer(own), own[:, :, None] / _MEANS], 2)[:, None]

@@ -1,4 +1,4 @@
-"""Second moments of patches against patches cut out, and what they see."""
+"""Second moments and magnitudes of patches against patches cut out, and what they see."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nst import patches
 from nst.patches import (
+    EDGES,
     PatchTarget,
     _fade,
     patch_loss,
@@ -35,10 +37,32 @@ def smooth(seed: int, n: int = 1, side: int = 96) -> Tensor:
 def test_moments_are_those_of_patches_cut_out() -> None:
     image = smooth(1)
     (target, *_) = patch_targets(image)
-    outer = target.spread[:, :, None] * target.spread[:, None, :]
     fade = _fade(96, 96, PIXELS)
     expected = cut_out((image - target.mean) * fade) / fade.square().sum()
-    torch.testing.assert_close(target.moments * outer, expected, rtol=1e-3, atol=1e-3)
+    found = target.moments * _products(target.spread)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("strip", [2**24, 1])
+def test_magnitudes_are_those_of_patches_cut_out(
+    strip: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(patches._STRIP, "cpu", strip)
+    image = smooth(1)[:, :, :, :91]
+    (target, *_) = patch_targets(image)
+    cut = patterns(PIXELS).flatten(1)[list(EDGES)] @ F.unfold(image - target.mean, 3)
+    sizes = cut.abs().view(1, len(EDGES), 94, 89)
+    for i, each in enumerate((sizes, F.avg_pool2d(sizes, 4))):
+        rows = each.flatten(2)
+        found = target.magnitudes[:, i, :, :-1] * _products(target.spread[:, list(EDGES)])
+        expected = rows @ rows.transpose(1, 2) / rows.shape[2]
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+        means = target.magnitudes[:, i, :, -1] * target.spread[:, list(EDGES)] / 3
+        torch.testing.assert_close(means, rows.mean(2), rtol=1e-4, atol=1e-6)
+
+
+def _products(spread: Tensor) -> Tensor:
+    return spread[:, :, None] * spread[:, None, :]
 
 
 def test_pictures_fade_towards_their_borders() -> None:
@@ -70,10 +94,25 @@ def test_weave_too_faint_for_total_variation_to_mind_is_seen() -> None:
     assert patch_loss(image + weave, patch_targets(image)).item() > 0.05
 
 
+def test_a_faint_weave_everywhere_is_not_strong_strokes_in_a_few_places() -> None:
+    """Noise in two squares of a grey picture, five times as strong as the other has everywhere."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(1, 1, 100, 100, generator=generator).expand(1, 3, 100, 100)
+    places = torch.zeros(100, 100)
+    places[20:34, 20:34], places[70:84, 60:74] = 1, 1
+    weave, strokes = 0.5 + 0.05 * noise, 0.5 + 0.25 * noise * places
+    (weaves, *_), (stroked, *_) = patch_targets(weave), patch_targets(strokes)
+    near = (weaves.moments - stroked.moments).square().mean()
+    apart = (weaves.magnitudes - stroked.magnitudes).square().mean()
+    assert apart > 10 * near, (apart, near)
+
+
 def test_gradient_agrees_with_finite_differences() -> None:
     images = smooth(3, n=2, side=32).double()
     targets = patch_targets(smooth(4).double())
-    assert torch.autograd.gradcheck(lambda x: patch_loss(x, targets), images.requires_grad_())
+    assert torch.autograd.gradcheck(
+        lambda x: patch_loss(x, targets), images.requires_grad_(), fast_mode=True
+    )
 
 
 def test_gradients_of_a_batch_are_those_of_each_alone() -> None:
