@@ -156,7 +156,9 @@ class LossConfig:
     content_weight: float = _doc("α", 1.0)
     style_weight: float = _doc("β", 480.0)
     tv_weight: float = _doc("weight of total variation, on pixels in [0, 1]", 1.0)
-    patch_weight: float = _doc("weight of the style's 3×3 patches of pixels, at three scales", 240.0)
+    patch_weight: float = _doc(
+        "weight of the style's 3×3 patches of pixels, at three scales", 240.0
+    )
     content_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
     style_layer_weights: Any = _doc("w_l: mean (1/L each), sum (1 each) or a list", "mean")
     tv_beta: float = _doc("exponent of total variation: Σ (a² + b²)^(β/2)", 2.0)

@@ -34,6 +34,7 @@ _REACH = SIDE - 1  # how far two pixels of a patch are apart, at most
 _FLOOR = 0.05  # of the variance in photographs: patterns that a style has none of
 _BLOCK = 4  # pixels on a side, over which magnitudes are averaged besides
 _MEANS = 3  # times as large an error of a mean magnitude counts
+_SMOOTH = 1e-6  # a magnitude is √(c² + this): in flat parts |c| would have a slope by chance
 _STRIP = {"cpu": 2**18}
 _LARGE_STRIP = 2**24  # numbers in a strip on other devices
 
@@ -145,7 +146,7 @@ class _Magnitudes(torch.autograd.Function):
         basis = _edges(x.device, x.dtype)
         found = x.new_zeros(x.shape[0], 2, len(EDGES), len(EDGES) + 1)
         for first, last in _strips(x):
-            sizes = F.conv2d(x[:, :, first : last + _REACH], basis).abs_()
+            sizes = _sizes(F.conv2d(x[:, :, first : last + _REACH], basis))
             for i, each in enumerate((sizes, _blocks(sizes))):
                 rows = each.flatten(2)
                 found[:, i, :, :-1] += rows @ rows.transpose(1, 2)
@@ -162,7 +163,7 @@ class _Magnitudes(torch.autograd.Function):
         out = torch.zeros_like(x)
         for first, last in _strips(x):
             signed = F.conv2d(x[:, :, first : last + _REACH], basis)
-            sizes = signed.abs()
+            sizes = _sizes(signed)
             blocks = _blocks(sizes)
             slope = (away[:, 0] @ sizes.flatten(2) + means[:, 0]).view_as(signed)
             if blocks.numel():
@@ -170,7 +171,7 @@ class _Magnitudes(torch.autograd.Function):
                 shared = F.interpolate(shared / _BLOCK**2, scale_factor=_BLOCK, mode="nearest")
                 slope[:, :, : shared.shape[2], : shared.shape[3]] += shared
             out[:, :, first : last + _REACH] += F.conv2d(
-                slope.mul_(signed.sign()), back, padding=_REACH
+                slope.mul_(signed).div_(sizes), back, padding=_REACH
             )
         return out
 
@@ -179,6 +180,11 @@ class _Magnitudes(torch.autograd.Function):
 def _edges(device: torch.device, dtype: torch.dtype) -> Tensor:
     """The patterns whose magnitudes count, (11, 3, 3, 3)."""
     return patterns(device)[list(EDGES)].to(dtype)
+
+
+def _sizes(signed: Tensor) -> Tensor:
+    """Magnitudes."""
+    return signed.square().add_(_SMOOTH).sqrt_()
 
 
 def _strips(x: Tensor) -> list[tuple[int, int]]:

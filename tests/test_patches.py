@@ -51,7 +51,7 @@ def test_magnitudes_are_those_of_patches_cut_out(
     image = smooth(1)[:, :, :, :91]
     (target, *_) = patch_targets(image)
     cut = patterns(PIXELS).flatten(1)[list(EDGES)] @ F.unfold(image - target.mean, 3)
-    sizes = cut.abs().view(1, len(EDGES), 94, 89)
+    sizes = (cut.square() + 1e-6).sqrt().view(1, len(EDGES), 94, 89)
     for i, each in enumerate((sizes, F.avg_pool2d(sizes, 4))):
         rows = each.flatten(2)
         found = target.magnitudes[:, i, :, :-1] * _products(target.spread[:, list(EDGES)])

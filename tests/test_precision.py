@@ -129,14 +129,14 @@ def test_every_backbone_has_both(backbone: str, name: str, picture: Tensor) -> N
     assert {p.dtype for p in network.parameters()} == {torch.float32}
 
 
-def test_a_transfer_in_bfloat16_ends_where_float32_does(composed: Compose) -> None:
+def test_a_transfer_in_bfloat16_ends_no_higher_than_float32_does(composed: Compose) -> None:
     def end(name: str) -> float:
         transfer = Transfer(composed(f"precision={name}", "size=64", "optimizer.steps=60"))
         *_, last = transfer.run()
         with torch.no_grad():
             return float(transfer.stage.objective(last.images).sum())
 
-    assert end("bfloat16") == pytest.approx(end("float32"), rel=0.05)
+    assert end("bfloat16") < 1.05 * end("float32")
 
 
 def test_the_record_says_which_and_why(composed: Compose, run_folder: Path) -> None:

@@ -111,6 +111,7 @@ DIFFERENT = (
     ("init=content", "init.scale=0.1", "loss.style_weight=30", "loss.content_weight=2"),
     (
         "init=style",
+        "init.scale=0.1",  # at the style itself Adam's first step would be of rounding's signs
         "style=ink",
         "loss.tv_weight=0",
         "loss.style_layer_weights=[1,0,0,2,1]",
