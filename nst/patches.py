@@ -36,7 +36,7 @@ _BLOCK = 4  # pixels on a side, over which magnitudes are averaged besides
 _MEANS = 3  # times as large an error of a mean magnitude counts
 _SMOOTH = 1e-6  # a magnitude is √(c² + this): in flat parts |c| would have a slope by chance
 _STRIP = {"cpu": 2**18}
-_LARGE_STRIP = 2**24  # numbers in a strip on other devices
+_LARGE_STRIP = 2**22  # numbers in a strip on other devices
 
 
 @lru_cache(maxsize=4)
@@ -201,7 +201,7 @@ def _blocks(sizes: Tensor) -> Tensor:
 
 
 def _magnitudes(images: Tensor, mean: Tensor) -> Tensor:
-    """As :class:`PatchTarget` has them, of images (N, 3, H, W), not divided: (N, 2, 11, 12)."""
+    """As :class:`PatchTarget` has them, before the spread, of images (N, 3, H, W): (N, 2, 11, 12)."""
     short = [max(0, SIDE - side) for side in images.shape[2:]]
     x = F.pad(images - mean, (0, short[1], 0, short[0]))
     height, width = (side - _REACH for side in x.shape[2:])
