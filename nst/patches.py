@@ -201,7 +201,7 @@ def _blocks(sizes: Tensor) -> Tensor:
 
 
 def _magnitudes(images: Tensor, mean: Tensor) -> Tensor:
-    """As :class:`PatchTarget` has them, before the spread, of images (N, 3, H, W): (N, 2, 11, 12)."""
+    """As :class:`PatchTarget` has them, but for the spread, of (N, 3, H, W): (N, 2, 11, 12)."""
     short = [max(0, SIDE - side) for side in images.shape[2:]]
     x = F.pad(images - mean, (0, short[1], 0, short[0]))
     height, width = (side - _REACH for side in x.shape[2:])
