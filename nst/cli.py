@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import OmegaConf, open_dict
+from omegaconf import OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from nst import config, launcher
 from nst.errors import InputError, did_you_mean
@@ -160,9 +161,15 @@ class PlanSweep(Callback):
         with open_dict(config):
             config.hydra.sweeper.params = params
         jobs = expand_sweep([f"{k}={v}" for k, v in params.items()] + given)
-        for job in jobs:
+        taken: set[Path] = set()
+        for number, job in enumerate(jobs):
             try:
-                _check(compose(config.hydra.job.config_name, job))
+                composed, folder = _compose_job(config, number, job)
+                _check(composed)
+                if folder in taken:
+                    raise InputError(launcher.shared_folder(folder))
+                if folder is not None:
+                    taken.add(folder)
             except InputError as error:
                 sys.exit(f"error in job {','.join(job)}: {error}")
             except HydraException:
@@ -179,6 +186,28 @@ def study_params(composed: Any, given: Sequence[str]) -> dict[str, str]:
     sweep = OmegaConf.to_container(study.sweep, resolve=True)
     assert isinstance(sweep, dict)
     return {key: value for key, value in sweep[study.size.name].items() if key not in own}
+
+
+def _compose_job(composed: Any, number: int, job: Sequence[str]) -> tuple[Any, Path | None]:
+    """A job's config, and its folder as Hydra's launchers will name it.
+
+    Args:
+        composed: of the sweep, as Hydra hands it to callbacks
+        number: of the job
+        job: its overrides
+
+    Returns:
+        The config without Hydra's part; no folder where only the job itself can tell its name.
+    """
+    whole = GlobalHydra.instance().config_loader().load_sweep_config(composed, list(job))
+    with read_write(whole), open_dict(whole):
+        whole.hydra.job.id, whole.hydra.job.num = str(number), number
+        try:
+            folder = Path(str(whole.hydra.sweep.dir), str(whole.hydra.sweep.subdir)).resolve()
+        except OmegaConfBaseException:  # it asks for what is known when the job runs
+            folder = None
+        del whole["hydra"]
+    return whole, folder
 
 
 def _check(composed: Any) -> None:

@@ -7,7 +7,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nst import labels, memory, metrics, records
-from nst.config import Config, LoggerName, WandbMode, config_hash, to_dict, used_images
+from nst.config import WEIGHTS, Config, LoggerName, WandbMode, config_hash, to_dict, used_images
+from nst.errors import InputError
 from nst.images import quantise, to_pil, to_uint8
 from nst.names import SAMPLES
 from nst.objective import group_terms
@@ -63,13 +64,14 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
     """Run a config and record it in the context's folder.
 
     What is computed before an interruption or an error stays: the latest image and the trace are
-    written either way; only ``record.json`` is missing.
+    written either way; only ``record.json`` is missing. A finished result in the folder stays
+    until the new one is complete (:class:`nst.records.RunFolder`).
 
     Returns:
         The record, as ``record.json`` holds it.
 
     Raises:
-        InputError: the config cannot work.
+        InputError: the config cannot work, or the folder holds somebody's files.
     """
     announce(cfg, context)
     return conclude(run_jobs([(cfg, context)])[0], context)
@@ -94,11 +96,43 @@ def run_jobs(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
 
     What goes wrong in the folder of one run ends that run alone. What goes wrong with the batch
     (a start image whose loss is not finite, too little memory) splits it into halves, which start
-    anew, until what cannot work is alone.
+    anew, until what cannot work is alone. One whose folder cannot take it does not start.
 
     Returns:
         The outcomes, in the order of the jobs. An interruption is raised, as in :func:`run_job`.
     """
+    refused = _refused(jobs)
+    started = [job for number, job in enumerate(jobs) if number not in refused]
+    outcomes = iter(_run_or_halve(started) if started else [])
+    return [refused.get(number) or next(outcomes) for number in range(len(jobs))]
+
+
+def _refused(jobs: Sequence[tuple[Config, Context]]) -> dict[int, Exception]:
+    """Why jobs may not write into their folders, by number; nothing is loaded or written yet."""
+    refused: dict[int, Exception] = {}
+    taken: dict[Path, int] = {}
+    for number, (cfg, context) in enumerate(jobs):
+        try:
+            other = taken.setdefault(context.folder.resolve(), number)
+            if other != number:
+                raise InputError(f"{context.folder} is another run's folder; give each its own")
+            records.check_folder(context.folder, _input_files(cfg))
+        except (InputError, OSError) as error:
+            refused[number] = error
+    return refused
+
+
+def _input_files(cfg: Config) -> dict[str, Path]:
+    """{key: file} of what the run reads and does not come with the package."""
+    sources = {key: source for key, source in used_images(cfg).items() if source not in SAMPLES}
+    if cfg.backbone.weights not in WEIGHTS:
+        sources["backbone.weights"] = cfg.backbone.weights
+    paths = {key: Path(source).expanduser() for key, source in sources.items()}
+    return {key: path for key, path in paths.items() if path.is_file()}
+
+
+def _run_or_halve(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
+    """The outcomes of jobs whose folders are free."""
     try:
         return _run_together(jobs)
     except Exception as error:
@@ -107,7 +141,7 @@ def run_jobs(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
             return [memory.explained(error, [cfg for cfg, _ in jobs])]
         log.warning("%d runs at once failed (%s); on with halves", len(jobs), _line(error))
     half = len(jobs) // 2
-    return run_jobs(jobs[:half]) + run_jobs(jobs[half:])
+    return _run_or_halve(jobs[:half]) + _run_or_halve(jobs[half:])
 
 
 def _line(error: Exception) -> str:
@@ -128,6 +162,7 @@ def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
     with ExitStack() as stack:
         for run in runs:
             stack.push(run.close)
+            run.attempt(run.open)
         begin = time.perf_counter()
         last, opening = _optimise(transfer, runs)
         loop = time.perf_counter() - begin - opening
@@ -228,15 +263,26 @@ class _Run:
     """One run of a batch: its folder, trace and sink, and what became of it."""
 
     outcome: Outcome = RuntimeError("the run did not end")
+    folder: records.RunFolder
+    """From :meth:`open` on."""
 
     def __init__(self, number: int, cfg: Config, context: Context):
         self.number, self.cfg, self.context = number, cfg, context
-        self.folder = records.RunFolder(context.folder)
-        self.folder.save_config(to_dict(cfg))
         self.facts = _facts(cfg, context)  # before the run: what was there when it began
         self.failed = False
         self._open, self._steps = ExitStack(), ExitStack()
         self._last: Progress | None = None
+
+    def open(self) -> None:
+        """Take the folder, now that the run can start: pictures and weights are read."""
+        self.folder = records.RunFolder(self.context.folder)
+        self._open.callback(self._tell_where)
+        self.folder.save_config(to_dict(self.cfg))
+
+    def _tell_where(self) -> None:
+        if self.folder.is_beside_another:  # still, so the run did not complete
+            where = _relative(self.context.folder), _relative(self.folder.path)
+            log.warning("the earlier result in %s stays; what there is of this run: %s", *where)
 
     def attempt(self, call: Callable[..., None], *args: Any) -> None:
         """Call a method; an exception ends this run, and leaves the others of the batch alone."""
@@ -266,9 +312,7 @@ class _Run:
         self._names = names
         self._sink = self._open.enter_context(_sink(self.cfg, self.context))
         self._steps.callback(self._save_latest)
-        self._trace = self._steps.enter_context(
-            closing(records.Trace(self.folder.path / "trace.csv", names))
-        )
+        self._trace = self._steps.enter_context(self.folder.open_trace(names))
 
     def _save_latest(self) -> None:
         if self._last is not None:

@@ -69,12 +69,30 @@ def register() -> None:
 def run_job(cfg: config.Config, context: Context) -> dict[str, Any]:
     """Run a job: alone, or, where the launcher has begun a batch, together with the others.
 
-    Arguments, result and errors as :func:`nst.job.run_job`.
+    Arguments, result and errors as :func:`nst.job.run_job`; also an InputError where an earlier
+    job of the sweep has the same folder.
     """
     from nst import job  # imports torch, which --help and typos do not need
 
+    if context.group is not None:
+        folder = context.folder.resolve()
+        if folder in _folders:
+            raise InputError(shared_folder(folder))
+        _folders.add(folder)
     batch = _current.get()
     return batch.run_job(cfg, context) if batch else job.run_job(cfg, context)
+
+
+_folders: set[Path] = set()
+"""Of the jobs of the sweep that this process has begun."""
+
+
+def shared_folder(folder: Path) -> str:
+    """What to say where two jobs of a sweep have one folder."""
+    return (
+        f"{folder} would be the folder of more than one job of this sweep; leave "
+        "hydra.sweep.subdir out, or give each its own: hydra.sweep.subdir='${hydra.job.num}'"
+    )
 
 
 @dataclass(frozen=True)

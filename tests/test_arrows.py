@@ -24,7 +24,7 @@ ARROWS: dict[str, set[str]] = {
     "sheets": set(),
     "tracking": set(),
     "tracking_report": {"labels", "tracking"},
-    "records": set(),
+    "records": {"errors"},
     "sweeps": {"errors", "names", "records"},
     "figures": {"records", "sweeps"},
     "report": {"figures", "sheets", "sweeps"},
@@ -57,6 +57,7 @@ ARROWS: dict[str, set[str]] = {
     "job": {
         *(
             "config",
+            "errors",
             "images",
             "passes",
             "labels",

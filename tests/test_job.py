@@ -23,6 +23,7 @@ from nst.records import Trace
 from nst.tracking import NoSink
 from nst.transfer import Progress, Transfer
 from tests.conftest import Compose
+from tests.test_records import contents
 from tests.test_tracking import read_back
 
 KEYS = (
@@ -290,3 +291,62 @@ def test_an_interrupted_batch_keeps_every_picture(
     for i in "01":
         assert (tmp_path / i / "image.png").is_file()
         assert pd.read_csv(tmp_path / i / "trace.csv")["step"].tolist() == [0, 1, 2]
+
+
+def test_a_run_that_cannot_start_leaves_the_earlier_result(
+    composed: Compose, run_folder: Path, tmp_path: Path
+) -> None:
+    run_job(composed("optimizer.steps=1"), Context(run_folder))
+    earlier = contents(run_folder)
+    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    with pytest.raises(InputError, match="not an image"):
+        run_job(composed(f"content={tmp_path / 'broken.png'}"), Context(run_folder))
+    assert contents(run_folder) == earlier
+
+
+def test_an_interrupted_second_run_leaves_the_first_one_whole(
+    composed: Compose,
+    run_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run_job(composed("optimizer.steps=1"), Context(run_folder))
+    earlier = contents(run_folder)
+    with monkeypatch.context() as patch:
+        interrupt_after(3, patch)
+        with pytest.raises(KeyboardInterrupt):
+            run_job(composed("optimizer.steps=9"), Context(run_folder))
+    assert contents(run_folder).items() >= earlier.items()
+    assert "what there is of this run: " in caplog.text
+    unfinished = run_folder / "unfinished"
+    assert pd.read_csv(unfinished / "trace.csv")["step"].tolist() == [0, 1, 2, 3]
+    assert (unfinished / "image.png").is_file()
+    caplog.clear()
+    assert run_job(composed("optimizer.steps=2"), Context(run_folder))["steps"] == 2
+    assert set(contents(run_folder)) == set(earlier)
+    assert "earlier result" not in caplog.text
+
+
+def test_pictures_of_a_second_run_reach_wandb(composed: Compose, run_folder: Path) -> None:
+    cfg = composed("optimizer.steps=1", "snapshot_every=1", "logger=wandb")
+    pictures = []
+    for _ in range(2):
+        run_job(cfg, Context(run_folder))
+        pictures.append(len(list(run_folder.glob("wandb/offline-run-*/files/media/images/*"))))
+    assert pictures == [3, 6]
+    assert not (run_folder / "unfinished").exists()
+
+
+def test_a_folder_that_is_refused_leaves_the_others_of_a_batch_alone(
+    composed: Compose, tmp_path: Path
+) -> None:
+    jobs = several(composed, tmp_path, ("seed=0",), ("seed=1",), ("seed=2",))
+    jobs.append((jobs[0][0], jobs[0][1]))
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "style.png").write_text("mine")
+    outcomes = run_jobs(jobs)
+    batch = [outcome.get("batch") if isinstance(outcome, dict) else None for outcome in outcomes]
+    assert batch == [2, None, 2, None]
+    assert "holds style.png" in str(outcomes[1])
+    assert "another run's folder" in str(outcomes[3])
+    assert contents(tmp_path / "1") == {"style.png": b"mine"}

@@ -14,6 +14,7 @@ from PIL import Image
 
 from nst.config import documented_keys
 from nst.records import load_runs
+from tests.test_records import contents
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 QUICK = ["size=32", "optimizer.steps=2", "device=cpu"]
@@ -138,3 +139,75 @@ def test_a_picture_of_ones_own(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     with Image.open(the_folder(tmp_path) / "image.png") as image:
         assert image.size == (32, 24)
+
+
+def pictures_of_the_user(folder: Path) -> dict[str, bytes]:
+    """Files with the names of a run's, which it did not write."""
+    Image.radial_gradient("L").save(folder / "content.png")
+    Image.linear_gradient("L").save(folder / "style.png")
+    (folder / "config.yaml").write_text("mine")
+    (folder / "snapshots").mkdir()
+    (folder / "snapshots" / "notes.txt").write_text("mine")
+    return contents(folder)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["content=content.png"], "error: content=content.png is among the files"),
+        (["backbone.weights=style.png"], "error: backbone.weights=style.png is among the files"),
+        ([], " holds content.png, style.png, config.yaml and 1 more, which no run wrote"),
+    ],
+)
+def test_files_of_the_user_stay(tmp_path: Path, arguments: list[str], message: str) -> None:
+    before = pictures_of_the_user(tmp_path)
+    done = run(*QUICK, *arguments, "logger=none", "hydra.run.dir=.", cwd=tmp_path)
+    assert done.returncode != 0
+    (line,) = done.stderr.strip().splitlines()
+    assert message in line
+    assert "hydra.run.dir=outputs/NAME" in line
+    after = contents(tmp_path)
+    assert before.items() <= after.items()
+    added = {name for name in after.keys() - before.keys() if not name.startswith(".hydra/")}
+    assert added == {"nst.log"}  # Hydra's
+
+
+def test_a_folder_can_be_run_into_again(tmp_path: Path) -> None:
+    """With nothing of the user's in its way, also the current one."""
+    Image.radial_gradient("L").save(tmp_path / "me.png")
+    again = [*QUICK, "content=me.png", "logger=none", "hydra.run.dir=."]
+    for seed in ("0", "1"):
+        done = run(*again, "init=noise", f"seed={seed}", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert json.loads((tmp_path / "record.json").read_text())["seed"] == int(seed)
+    before = contents(tmp_path)
+    (tmp_path / "bad.jpg").write_text("not an image")
+    done = run(*again, "style=bad.jpg", cwd=tmp_path)
+    assert "bad.jpg is not an image" in done.stderr
+    after = contents(tmp_path)
+    for name in ("image.png", "record.json", "config.yaml", "trace.csv", ".nst-run", "me.png"):
+        assert after[name] == before[name], name
+
+
+@pytest.mark.parametrize("launcher", ["basic", "batched"])
+def test_jobs_of_a_sweep_never_share_a_folder(tmp_path: Path, launcher: str) -> None:
+    sweep = ["-m", *QUICK, "logger=none", "init=noise", "seed=0,1", "size=32,48"]
+    sweep += [f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep"]
+    for subdir in (".", "s${seed}"):
+        done = run(*sweep, f"hydra.sweep.subdir={subdir}", cwd=tmp_path)
+        assert done.returncode != 0
+        (line,) = done.stderr.strip().splitlines()
+        assert "would be the folder of more than one job of this sweep" in line
+        assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize("launcher", ["basic", "batched"])
+def test_a_shared_folder_that_only_jobs_can_tell_is_refused_by_them(
+    tmp_path: Path, launcher: str
+) -> None:
+    sweep = ["-m", *QUICK, "logger=none", "init=noise", "seed=0,1", "report=false"]
+    sweep += [f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep"]
+    done = run(*sweep, "hydra.sweep.subdir=${hydra:job.name}", cwd=tmp_path)
+    assert done.returncode != 0
+    assert "would be the folder of more than one job" in done.stdout
+    assert load_runs(tmp_path)["seed"].tolist() == [0]
