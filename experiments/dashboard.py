@@ -7,8 +7,8 @@ Cost: seconds. Every call saves a new workspace and prints its address. Wants th
 ``pip install -e '.[dashboard]'``.
 
 A workspace has one set of runs for all its sections. So what a study's section shows has keys of
-its own: its runs log their total loss, results and pictures under ``STUDY/`` (nst.tracking), its
-report the grid, the figures and the table (nst.tracking_report).
+its own: its runs log their total loss, results and pictures under ``STUDY/`` (nst.runs.tracking), its
+report the grid, the figures and the table (nst.reports.tracking).
 """
 
 from __future__ import annotations

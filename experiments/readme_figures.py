@@ -16,10 +16,11 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from nst import cli, config
-from nst.job import Context, run_job
-from nst.samples import open_source
-from nst.sheets import grid
+from nst import config
+from nst.command import cli
+from nst.pictures.samples import open_source
+from nst.pictures.sheets import grid
+from nst.runs.job import Context, run_job
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "images"
 RUNS = Path("outputs") / "readme"

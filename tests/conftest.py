@@ -13,8 +13,9 @@ import wandb
 from hydra import compose, initialize_config_dir
 from torch import Tensor
 
-from nst import cli, config
-from nst.backbones import Backbone, load_backbone
+from nst import config
+from nst.backbones.network import Backbone, load_backbone
+from nst.command import cli
 from nst.config import Config
 from tests.wandb_server import KEY, WandbServer
 

@@ -97,7 +97,7 @@ def test_run_is_short() -> None:
 
 def test_help_and_typos_need_neither_torch_nor_wandb() -> None:
     code = (
-        "import sys; from nst import cli, config; cli.register(); cli.help_groups(); "
+        "import sys; from nst.command import cli as cli; from nst import config; cli.register(); cli.help_groups(); "
         "print([m for m in ('torch', 'wandb', 'pandas', 'skimage') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

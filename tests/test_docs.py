@@ -11,10 +11,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from experiments.train_backbone import TrainConfig
-from nst import cli, config
+from experiments.backbone.train import TrainConfig
+from nst import config
+from nst.command import cli
 from nst.config import documented_keys
-from nst.job import Context, run_job
+from nst.runs.job import Context, run_job
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "outputs" / "README.md"]

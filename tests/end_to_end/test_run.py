@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from nst.config import documented_keys
-from nst.records import load_runs
+from nst.runs.folder import load_runs
 from tests.test_records import contents
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -1,0 +1,118 @@
+"""The frozen network. Images go in as RGB in [0, 1]; normalisation lives inside.
+
+A backbone is a chain of named modules. It computes up to the deepest layer asked for and no
+further, and an in-place ReLU never overwrites a convolution that was asked for.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst.backbones.pooling import POOLS
+from nst.backbones.winograd import Convolutions
+from nst.errors import InputError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """Which weights a backbone holds: ``shipped``, ``imagenet``, ``random`` or a file's path.
+
+    ``sha256`` is of the file; for random weights, of the parameters' bytes.
+    """
+
+    name: str
+    sha256: str
+
+
+class Backbone(nn.Module):
+    """A frozen chain of named modules that returns the features it is asked for."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, chain: Mapping[str, nn.Module]):
+        super().__init__()
+        self.name = name
+        self.weights = WeightsRecord("none", "")
+        self.chain = nn.ModuleDict(dict(chain))
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
+        self.eval().requires_grad_(False)
+
+    def forward(
+        self,
+        images: Tensor,
+        layers: Iterable[str],
+        convolutions: Convolutions | None = None,
+    ) -> dict[str, Tensor]:
+        """Features of the layers asked for.
+
+        Args:
+            images: (N, 3, H, W), RGB in [0, 1]
+            layers: canonical names (see :mod:`nst.config.layers`)
+            convolutions: that may make some of them, where no gradient is wanted
+
+        Returns:
+            {layer: (N, C, H', W')}; ``input`` is the images themselves.
+
+        Raises:
+            InputError: the image is too small for the deepest layer.
+        """
+        wanted = set(layers)
+        found = {"input": images} if "input" in wanted else {}
+        missing = wanted - {"input"}
+        x = self.normalize(images)
+        previous = "input"
+        for name, module in self.chain.items():
+            if not missing:
+                break
+            if isinstance(module, nn.ReLU):
+                x = F.relu(x, inplace=previous not in wanted)
+            else:
+                self.require_room(name, x, images)
+                made = convolutions.forward(module, x) if convolutions else None
+                x = module(x) if made is None else made
+            if name in missing:
+                found[name] = x
+                missing.remove(name)
+            previous = name
+        return found
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """What the first convolution takes: (N, 3, H, W), channels last, in the weights' dtype."""
+        x = (images - self.mean) / self.std
+        dtype = next(self.chain.parameters()).dtype
+        return x.to(dtype, memory_format=torch.channels_last)
+
+    def require_room(self, name: str, x: Tensor, images: Tensor) -> None:
+        """Refuse an input x (N, C, H, W) too small for a module, naming the images' own size."""
+        if min(x.shape[2:]) < _smallest_side(self.chain[name]):
+            h, w = images.shape[2:]
+            raise InputError(
+                f"an image of {w}×{h} pixels is too small for layer {name} of {self.name} "
+                f"and what follows it; use a larger size or earlier layers"
+            )
+
+    def in_precision(self, dtype: torch.dtype) -> Backbone:
+        """The same network with weights and activations of another dtype; itself if of this one."""
+        if next(self.chain.parameters()).dtype == dtype:
+            return self
+        twin = copy.deepcopy(self)
+        twin.chain.to(dtype)  # not the mean and the std: pixels are normalised as they are
+        return twin
+
+
+def _smallest_side(module: nn.Module) -> int:
+    """Shortest side of an input that a module can take."""
+    if isinstance(module, nn.Conv2d):
+        return module.kernel_size[0] - 2 * int(module.padding[0])
+    return 2 if isinstance(module, POOLS) else 1

@@ -1,0 +1,78 @@
+"""Where the config files are, what Hydra has to know of them, and configs composed from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from nst.command import launcher
+from nst.command.arguments import open_key, unknown_key
+from nst.command.help import help_groups, help_keys
+from nst.command.names import slug, unnamed_keys
+from nst.config import Config, from_omegaconf
+from nst.errors import InputError
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+CONF = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir())
+"""``conf/``: inside of an installed package, beside the package in a checkout."""
+
+
+def register() -> None:
+    """Tell Hydra about schema and launcher, and OmegaConf about the resolvers of ``conf/``."""
+    launcher.register()
+    ConfigStore.instance().store(name="schema", node=Config)
+    resolvers: dict[str, Any] = {
+        "nst.slug": slug,
+        "nst.unnamed_keys": unnamed_keys,
+        "nst.groups": lambda: help_groups(CONF),
+        "nst.keys": help_keys,
+    }
+    for name, resolver in resolvers.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def compose(*overrides: str, **values: Any) -> Config:
+    """The config that the command line would give, checked.
+
+    Args:
+        overrides: as on the command line, ``"backbone=vgg19"`` or ``"optimizer.steps=20"``
+        values: top-level keys with Python's values, ``size=256``
+
+    Raises:
+        InputError: an unknown key or a value that cannot work.
+
+    >>> compose("backbone=vgg19", "optimizer=adam", size=256).optimizer.lr
+    0.02
+    """
+    register()
+    given = [*overrides, *(f"{key}={_rendered(value)}" for key, value in values.items())]
+    for override in given:
+        complaint = unknown_key(override)
+        if complaint:
+            raise InputError(complaint)
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return from_omegaconf(hydra.compose("config", [open_key(each) for each in given]))
+
+
+def _rendered(value: Any) -> str:
+    """A Python value in Hydra's grammar."""
+    if value is None:
+        return "null"
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, bool | int | float):
+        return str(value).lower() if isinstance(value, bool) else repr(value)
+    if isinstance(value, str | Path):
+        text = str(value).replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{text}'"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}: {_rendered(v)}" for key, v in value.items()) + "}"
+    if isinstance(value, Sequence):
+        return "[" + ",".join(map(_rendered, value)) + "]"
+    raise InputError(f"{value!r} is no value that a config can hold")

@@ -1,0 +1,48 @@
+"""The help page's lists: config groups with their choices, and every key in words."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import yaml
+
+from nst.config import GROUPS, documented_keys
+
+_WIDTH = 80
+
+
+def help_groups(conf: Path) -> str:
+    """The config groups with their choices, each with the first comment line of its file."""
+    defaults = default_choices(conf)
+    lines: list[str] = []
+    for group, meaning in GROUPS.items():
+        lines.append(f"{group}: {meaning}")
+        for file in sorted((conf / group).glob("*.yaml")):
+            mark = " (default)" if defaults.get(group) == file.stem else ""
+            lines.append(f"    {file.stem:<16} {first_comment(file)}{mark}")
+    return "\n".join(lines)
+
+
+def help_keys() -> str:
+    """Every key, and below it what it means and the values it takes."""
+    lines = []
+    for key in documented_keys().values():
+        values = f" [{key.values}]" if key.values else ""
+        text = textwrap.wrap(key.text + values, _WIDTH - 8)
+        lines += [f"    {key.name}", *(f"        {line}" for line in text)]
+    return "\n".join(lines)
+
+
+def first_comment(file: Path) -> str:
+    """What a config file says of itself."""
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#") and "@package" not in line:
+            return line.lstrip("# ").rstrip()
+    return ""
+
+
+def default_choices(conf: Path) -> dict[str, str]:
+    """{group: what is chosen where nothing is said}."""
+    entries = yaml.safe_load((conf / "config.yaml").read_text(encoding="utf-8"))["defaults"]
+    return {k: v for entry in entries if isinstance(entry, dict) for k, v in entry.items()}

@@ -1,0 +1,85 @@
+"""The program: compose the config, run it, record it, and report a sweep at its end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from nst import errors
+from nst.command import launcher
+from nst.command.arguments import prepared
+from nst.command.configs import CONF, register
+from nst.command.names import slug
+from nst.command.plan import PlanSweep
+from nst.config import from_omegaconf
+from nst.reports.sweep_plan import SweepPlan
+
+log = logging.getLogger("nst")
+
+
+def main() -> None:
+    """``run.py``, ``nst`` and ``python -m nst``."""
+    register()
+    sys.argv[1:] = prepared(sys.argv[1:])
+    with _report_after_sweep():
+        _job()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+def _job(composed: DictConfig) -> None:
+    """One job. Wrong input ends a single run in one line; in a sweep the other jobs go on."""
+    hydra_cfg = HydraConfig.get()
+    sweep = hydra_cfg.mode is RunMode.MULTIRUN
+    folder, name = Path(hydra_cfg.runtime.output_dir), slug(hydra_cfg.job.override_dirname)
+    group = str(hydra_cfg.sweep.dir) if sweep else None
+    try:
+        cfg = from_omegaconf(composed)
+        from nst.runs.context import Context
+
+        launcher.run_job(cfg, Context(folder, name, group, list(hydra_cfg.overrides.task)))
+    except errors.InputError as error:
+        if not sweep:
+            sys.exit(f"error: {error}")
+        log.error("%s", error)
+        raise CompactHydraException(str(error)) from error
+    except KeyboardInterrupt:
+        sys.exit(f"interrupted; what was computed stays in {group or folder}")
+    except Exception:
+        if sweep:
+            log.exception("this job failed")  # Hydra keeps a sweep's tracebacks to itself
+        raise
+
+
+@contextmanager
+def _report_after_sweep() -> Iterator[None]:
+    """At the end of the block, the report of the sweep that it ran, also when a job failed.
+
+    Hydra's own callback for the end of a sweep is not called then. A report's failure costs a
+    warning.
+    """
+    try:
+        yield
+    finally:
+        plan = SweepPlan.read(PlanSweep.folder) if PlanSweep.folder else None
+        if plan and plan.report:
+            _report_or_warn(Path(str(PlanSweep.folder)))
+
+
+def _report_or_warn(folder: Path) -> None:
+    from nst.reports.write import report
+
+    try:
+        print(f"report: {report([folder])}")
+    except errors.InputError as error:
+        log.warning("no report: %s", error)
+    except Exception:  # the runs are safe; the report can be made again
+        log.exception("the report failed; try: python -m experiments.report %s", folder)

@@ -1,0 +1,120 @@
+"""Before the first job of a sweep: a study's axes, a check of every job, and a plan."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from nst.command import launcher
+from nst.command.arguments import open_key
+from nst.config import from_omegaconf
+from nst.errors import InputError
+from nst.reports.sweep_plan import SweepPlan
+
+
+class PlanSweep(Callback):
+    """Before the first job of a sweep: its study's axes, a check of each job, a plan."""
+
+    folder: Path | None = None
+    """Of the sweep that this process has started, once it has a plan."""
+
+    def on_multirun_start(self, config: Any, **kwargs: Any) -> None:
+        """Compose and check each job; stop with one line that names the first one that is wrong."""
+        if not config.hydra.sweeper._target_.endswith("BasicSweeper"):
+            return  # Optuna and others choose their jobs as they go
+        given = list(config.hydra.overrides.task)
+        if any(re.match(r"study=[^'\"]*,", override) for override in given):
+            sys.exit("error: one study at a time; run the command once for each")
+        params = {**study_params(config, given), **(config.hydra.sweeper.params or {})}
+        with open_dict(config):
+            config.hydra.sweeper.params = params
+        jobs = expand_sweep([f"{k}={v}" for k, v in params.items()] + given)
+        taken: set[Path] = set()
+        for number, job in enumerate(jobs):
+            try:
+                composed, folder = _compose_job(config, number, job)
+                _check(composed)
+                if folder in taken:
+                    raise InputError(launcher.shared_folder(folder))
+                if folder is not None:
+                    taken.add(folder)
+            except InputError as error:
+                sys.exit(f"error in job {','.join(job)}: {error}")
+            except HydraException:
+                return  # Hydra composes them all again and reports in its own words
+        _write_plan(Path(config.hydra.sweep.dir), config, given, jobs)
+
+
+def study_params(composed: Any, given: Sequence[str]) -> dict[str, str]:
+    """What a study sweeps, less the keys that the command line gives itself."""
+    study = composed.study
+    if study.name is None:
+        return {}
+    own = {override.partition("=")[0].lstrip("+") for override in given}
+    sweep = OmegaConf.to_container(study.sweep, resolve=True)
+    assert isinstance(sweep, dict)
+    params = {key: value for key, value in sweep[study.size.name].items() if key not in own}
+    return {open_key(f"{key}=").rstrip("="): value for key, value in params.items()}
+
+
+def _compose_job(composed: Any, number: int, job: Sequence[str]) -> tuple[Any, Path | None]:
+    """A job's config, and its folder as Hydra's launchers will name it.
+
+    Args:
+        composed: of the sweep, as Hydra hands it to callbacks
+        number: of the job
+        job: its overrides
+
+    Returns:
+        The config without Hydra's part; no folder where only the job itself can tell its name.
+    """
+    whole = GlobalHydra.instance().config_loader().load_sweep_config(composed, list(job))
+    with read_write(whole), open_dict(whole):
+        whole.hydra.job.id, whole.hydra.job.num = str(number), number
+        try:
+            folder = Path(str(whole.hydra.sweep.dir), str(whole.hydra.sweep.subdir)).resolve()
+        except OmegaConfBaseException:  # it asks for what is known when the job runs
+            folder = None
+        del whole["hydra"]
+    return whole, folder
+
+
+def _check(composed: Any) -> None:
+    """The config, and its losses' own options; the latter need torch, which is needed anyway."""
+    cfg = from_omegaconf(composed)
+    from nst.losses.terms import terms_from_config
+
+    terms_from_config(cfg)
+
+
+def _write_plan(folder: Path, composed: Any, given: Sequence[str], jobs: list[list[str]]) -> None:
+    plan = SweepPlan(
+        study=composed.study.name,
+        study_size=composed.study.size.name,
+        overrides=list(given),
+        jobs=jobs,
+        report=bool(composed.report),
+    )
+    plan.write(folder)
+    PlanSweep.folder = folder
+
+
+def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:
+    """The jobs of a sweep, each a list of overrides, as Hydra's own sweeper makes them.
+
+    >>> expand_sweep(["seed=0,1", "size=64"])
+    [['seed=0', 'size=64'], ['seed=1', 'size=64']]
+    """
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [list(job) for job in BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]]

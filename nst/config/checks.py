@@ -1,0 +1,143 @@
+"""Checks that types cannot make, before anything is loaded.
+
+A loss checks its own options (:mod:`nst.losses`); those checks need torch and come later.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing
+from dataclasses import fields
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+from nst.config.derived import layer_sets, layer_weights, used_images
+from nst.config.samples import check_source
+from nst.config.schema import WEIGHTS, Config, InitKind, OptimizerConfig
+from nst.errors import InputError, did_you_mean, require
+
+
+def check(cfg: Config) -> None:
+    """Whatever types cannot say.
+
+    Raises:
+        InputError: names the key, its value, and what would be right.
+    """
+    _check_choices(cfg)
+    _check_numbers(cfg)
+    _check_images(cfg)
+    _check_layers(cfg)
+    _check_optimizer(cfg.optimizer)
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", cfg.device):
+        raise InputError(f"device={cfg.device}: expected auto, cpu, cuda, cuda:N or mps")
+    require(
+        cfg.gradient_checkpointing == "auto" or isinstance(cfg.gradient_checkpointing, bool),
+        "gradient_checkpointing",
+        cfg.gradient_checkpointing,
+        "auto, true or false",
+    )
+    for tag in cfg.logger.tags:
+        require(1 <= len(tag) <= 64, "logger.tags", repr(tag), "tags of 1 to 64 characters")
+    weights = cfg.backbone.weights
+    if weights not in WEIGHTS and not Path(weights).expanduser().is_file():
+        hint = did_you_mean(weights, WEIGHTS)
+        raise InputError(
+            f"backbone.weights={weights}: no such file{hint} "
+            f"(expected {', '.join(WEIGHTS)} or the path of a state dict)"
+        )
+
+
+def _check_choices(node: Any, prefix: str = "") -> None:
+    """Nothing is missing; strings where a Python caller may put them become enum members."""
+    hints = typing.get_type_hints(type(node))
+    for item in fields(node):
+        hint, value = hints[item.name], getattr(node, item.name)
+        if isinstance(value, str) and value == MISSING:
+            raise InputError(f"{prefix}{item.name} is not set; nst.compose() makes a whole config")
+        if dataclasses.is_dataclass(value):
+            _check_choices(value, f"{prefix}{item.name}.")
+        elif isinstance(hint, type) and issubclass(hint, Enum) and not isinstance(value, hint):
+            choices = hint.__members__
+            require(value in choices, prefix + item.name, value, f"one of {', '.join(choices)}")
+            setattr(node, item.name, choices[value])
+
+
+def _check_numbers(cfg: Config) -> None:
+    sizes = {"size": cfg.size, "style_size": cfg.style_size}
+    for key, size in sizes.items():
+        require(size is None or 16 <= size <= 16384, key, size, "a longest side of 16 to 16384 px")
+    for i, p in enumerate(cfg.passes):
+        require(p.steps >= 0, f"passes[{i}].steps", p.steps, "0 or more")
+        require(0.1 <= p.scale <= 16, f"passes[{i}].scale", p.scale, "0.1 to 16 times size")
+    _check_coarse_scales(cfg)
+    require(cfg.snapshot_every >= 0, "snapshot_every", cfg.snapshot_every, "0 (never) or more")
+    for key, seed in (("seed", cfg.seed), ("backbone.seed", cfg.backbone.seed)):
+        require(0 <= seed < 2**63, key, seed, "a whole number from 0 up")
+    for name in ("content_weight", "style_weight", "tv_weight"):
+        value = getattr(cfg.loss, name)
+        require(0 <= value < float("inf"), f"loss.{name}", value, "a finite number, 0 or more")
+    init = cfg.init
+    require(0 <= init.scale <= 10, "init.scale", init.scale, "0 to 10, in units of [0, 1]")
+    require(0 <= init.mean <= 1, "init.mean", init.mean, "a grey from 0 to 1")
+    blurred = init.kind is InitKind.smooth_noise
+    sigma = 1.0 if init.sigma is None and not blurred else init.sigma or 0.0
+    require(0 < sigma <= 100, "init.sigma", init.sigma, "0 to 100 pixels")
+
+
+def _check_coarse_scales(cfg: Config) -> None:
+    scales, expected = cfg.coarse_scales, "auto, 1 or rising numbers below 1, as [0.25, 0.5]"
+    if scales == "auto" or (scales == 1 and not isinstance(scales, bool)):
+        return
+    numbers = isinstance(scales, list) and all(isinstance(s, float) for s in scales)
+    require(numbers, "coarse_scales", scales, expected)
+    rising = all(a < b for a, b in zip([0.0, *scales], [*scales, 1.0], strict=True))
+    require(rising, "coarse_scales", scales, expected)
+    smallest = round(cfg.size * min(scales, default=1.0))
+    require(smallest >= 16, "coarse_scales", scales, f"16 px or more at size={cfg.size}")
+
+
+def _check_images(cfg: Config) -> None:
+    for key, source in used_images(cfg).items():
+        try:
+            check_source(source)
+        except InputError as error:
+            raise InputError(f"{key}={error}") from None
+
+
+def _check_layers(cfg: Config) -> None:
+    content, style = layer_sets(cfg)
+    layer_weights(cfg.loss.content_layer_weights, content, "loss.content_layer_weights")
+    layer_weights(cfg.loss.style_layer_weights, style, "loss.style_layer_weights")
+
+
+_OWN_KEYS: dict[str, tuple[tuple[str, ...], float, float]] = {
+    "history_size": (("lbfgs",), 1, 1000),
+    "initial_hessian_scale": (("lbfgs",), 0.1, 10),
+    "divergence_factor": (("lbfgs",), 1, float("inf")),
+    "momentum": (("sgd",), 0, 1),
+    "decay_rate": (("adam", "sgd"), 1e-6, 1),
+    "decay_steps": (("adam", "sgd"), 1, float("inf")),
+}
+"""Keys of some optimisers only: whose they are, and the least and the largest value."""
+
+
+def _check_optimizer(opt: OptimizerConfig) -> None:
+    require(opt.steps >= 0, "optimizer.steps", opt.steps, "0 or more")
+    require(0 < opt.lr < float("inf"), "optimizer.lr", opt.lr, "a number above 0")
+    for key, (owners, low, high) in _OWN_KEYS.items():
+        value, name = getattr(opt, key), opt.name.name
+        if name not in owners and value is not None:
+            raise InputError(
+                f"optimizer.{key} is for {' and '.join(owners)}, not for {name}; choose the "
+                f"optimiser by optimizer={name}, or add optimizer.{key}=null"
+            )
+        if name in owners and value is None:
+            raise InputError(
+                f"optimizer.{key} is not set; choose the optimiser by optimizer={name}"
+            )
+        in_range = value is None or low <= value <= high
+        require(in_range, f"optimizer.{key}", value, f"{low:g} to {high:g}")

@@ -1,0 +1,28 @@
+"""Names of the bundled pictures, known without loading torch or an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nst.errors import InputError, did_you_mean
+
+PHOTOS: tuple[str, ...] = ("astronaut", "chelsea", "coffee", "rocket", "hubble")
+PAINTINGS: tuple[str, ...] = ("swirl", "mosaic", "ink", "dabs", "waves")
+SAMPLES: tuple[str, ...] = (*PHOTOS, *PAINTINGS)
+
+
+def check_source(source: str) -> None:
+    """Check that a picture's name or path leads somewhere.
+
+    Raises:
+        InputError: neither a sample nor a file; for what does not look like a path (no slash, no
+            dot) it lists the samples.
+    """
+    if source in SAMPLES or Path(source).expanduser().is_file():
+        return
+    if any(mark in source for mark in ("/", "\\", ".")):
+        raise InputError(f"{source}: no such file")
+    hint = did_you_mean(source, SAMPLES)
+    raise InputError(
+        f"{source}: neither an image file nor a sample{hint} (samples: {', '.join(SAMPLES)})"
+    )

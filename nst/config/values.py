@@ -1,0 +1,88 @@
+"""A config as plain values: from OmegaConf, to JSON, and the hash of what decides a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import typing
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from nst.config.checks import check
+from nst.config.schema import Config
+from nst.errors import InputError, did_you_mean
+
+RECORDING_KEYS: tuple[str, ...] = tuple(
+    item.name
+    for item in dataclasses.fields(Config)
+    if not item.metadata.get("decides_picture", True)
+)
+"""Top-level keys that decide nothing about the picture: how a run is logged, snapped, reported."""
+
+UNNAMED_KEYS: tuple[str, ...] = (*RECORDING_KEYS, "device")
+"""Top-level keys that neither name a run's folder nor tell the pictures of a sweep apart."""
+
+
+def from_omegaconf(composed: Any) -> Config:
+    """A composed config as plain dataclasses, every interpolation resolved, checked.
+
+    Raises:
+        InputError: a value that cannot work; see :func:`nst.config.checks.check`.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        container = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise InputError(str(error).splitlines()[0]) from error
+    cfg = _build(Config, container)
+    check(cfg)
+    return typing.cast(Config, cfg)
+
+
+def _build(kind: Any, values: Any) -> Any:
+    """Nested dictionaries → nested dataclasses, strings → enum members."""
+    if isinstance(values, Mapping) and dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        for key in values:
+            if key not in hints:
+                raise InputError(f"unknown key {key!r}{did_you_mean(str(key), hints)}")
+        make = typing.cast(type, kind)
+        return make(**{str(k): _build(hints[str(k)], v) for k, v in values.items()})
+    if typing.get_origin(kind) is list and isinstance(values, list):
+        (item,) = typing.get_args(kind)
+        return [_build(item, v) for v in values]
+    if isinstance(kind, type) and issubclass(kind, Enum) and not isinstance(values, kind):
+        return kind[values]
+    return values
+
+
+def to_dict(cfg: Config) -> dict[str, Any]:
+    """The config as JSON's types."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Enum):
+            return value.name
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items()}
+        return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+    return typing.cast("dict[str, Any]", plain(dataclasses.asdict(cfg)))
+
+
+def picture_settings(cfg: Config) -> dict[str, Any]:
+    """The config as JSON's types, less what does not decide the picture."""
+    return {key: value for key, value in to_dict(cfg).items() if key not in RECORDING_KEYS}
+
+
+def config_hash(cfg: Config) -> str:
+    """16 hexadecimal digits that change with every setting that decides the picture.
+
+    Pictures and weights count by name, not by what their files hold; ``record.json`` has the files'
+    sha256.
+    """
+    values = picture_settings(cfg)
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,230 @@
+"""Value and gradient of an objective on a chain of convolutions, ReLUs and pools, written out.
+
+A frozen network needs no autograd. One forward pass keeps what the backward pass needs: features
+where a loss sits, elsewhere a byte per ReLU that says whether it was active. One backward pass
+carries a single gradient, to which each layer that has a loss adds its own.
+
+With gradient checkpointing (Chen et al. 2016, arXiv 1604.06174) the forward pass keeps of a large
+block, from pool to pool, only what enters it, and the backward pass computes it once more, both in
+strips of rows (:mod:`nst.gradients.strips`).
+
+Weights and activations may be bfloat16; targets, statistics, losses and pixels are not. N images
+never mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst.backbones.network import Backbone
+from nst.backbones.pooling import POOLS, BlurPool2d, blur_pool_backward
+from nst.gradients import operations as ops
+from nst.gradients.layer_terms import LayerTerms
+from nst.gradients.strips import Block, Operation, Strip, blocks, strips, whole_strip
+from nst.losses.objective import Objective
+from nst.losses.terms import INPUT
+
+
+@dataclass
+class Kept:
+    """One operation of the forward pass, as the backward pass needs it.
+
+    Attributes:
+        entered: shape of what entered
+        features: what left, where a loss sees it
+        mask: −1 where a ReLU was active, else 0 (int8), where no loss sees its output
+        indices: of max pooling
+    """
+
+    operation: Operation
+    entered: torch.Size
+    features: Tensor | None = None
+    mask: Tensor | None = None
+    indices: Tensor | None = None
+
+
+def is_chain(backbone: Backbone) -> bool:
+    """Whether a network is such a chain; SqueezeNet with its branches is not."""
+    modules = list(backbone.chain.values())
+    return all(isinstance(m, nn.ReLU) or _is_plain(m) for m in modules)
+
+
+def _is_plain(module: nn.Module) -> bool:
+    """A convolution that keeps the size, or a pool that halves it."""
+    if isinstance(module, nn.Conv2d):
+        same = module.padding == (1, 1) and module.kernel_size == (3, 3)
+        return same and module.stride == (1, 1) and module.dilation == (1, 1)
+    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+        return module.kernel_size == 2 and not bool(module.ceil_mode)
+    return isinstance(module, BlurPool2d)
+
+
+class ChainGradient:
+    """The same as :func:`nst.gradients.engine.by_autograd`, to rounding, in less time and memory."""
+
+    def __init__(self, objective: Objective, checkpointing: bool = False):
+        """
+        Args:
+            objective: on a backbone that :func:`is_chain`, in any precision
+            checkpointing: compute large blocks twice and in strips, for a fraction of the memory
+        """
+        self.objective, self.backbone = objective, objective.backbone
+        self.checkpointing = checkpointing
+        self.blocks = blocks_of(objective)
+        self._observed = set(objective.layers)
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Terms (N, K) and the gradient of each image's own sum of terms, (N, 3, H, W)."""
+        terms = LayerTerms(self.objective, images)
+        terms.add(INPUT, images, (0, images.shape[2]))
+        terms.close([INPUT])
+        arrived = self._walk(self.backbone.normalize(images), images, terms)
+        gradient = terms.gradient(None, INPUT, images)
+        if gradient is None:
+            gradient = torch.zeros_like(images)
+        if arrived is not None:
+            arrived = arrived.to(images.dtype, memory_format=torch.contiguous_format)
+            gradient = gradient.addcdiv_(arrived, self.backbone.std)
+        zeros = images.new_zeros(images.shape[0])
+        values = [terms.values.get(name, zeros) for name in self.objective.names]
+        return torch.stack(values, 1), gradient
+
+    def _walk(self, x: Tensor, images: Tensor, terms: LayerTerms) -> Tensor | None:
+        """Forward and backward; the gradient at the normalised pixels x (N, 3, H, W)."""
+        entered: list[Tensor] = []  # what enters each block that is to be computed again
+        kept: list[list[Kept]] = []
+        for block in self.blocks:
+            cut = strips(x.shape, block) if self.checkpointing else [whole_strip(x)]
+            at_once = len(cut) == 1
+            entered.append(x.new_empty(0) if at_once else x)
+            kept.append([])
+            x = self._forward(x, block, cut, images, terms, kept[-1] if at_once else None)
+            terms.close(operation.layer for operation in block.operations)
+        g: Tensor | None = None
+        del x
+        while entered:
+            block, x, own = self.blocks[len(entered) - 1], entered.pop(), kept.pop()
+            g = self._backward(g, own, 0, terms) if own else self._again(g, x, block, images, terms)
+        return g
+
+    def _forward(
+        self,
+        x: Tensor,
+        block: Block,
+        cut: Sequence[Strip],
+        images: Tensor,
+        terms: LayerTerms,
+        keep: list[Kept] | None,
+    ) -> Tensor:
+        """A block, strip by strip; what leaves it, (N, C', H', W')."""
+        if len(cut) == 1:
+            return self._operations(x, block, cut[0], images, terms, keep)
+        output: Tensor | None = None
+        for strip in cut:
+            y = strip.own(
+                self._operations(strip.computed(x), block, strip, images, terms, None),
+                block.pooled,
+            )
+            if output is None:
+                rows = x.shape[2] // 2 if block.pooled else x.shape[2]
+                output = ops.blank(y, torch.Size((*y.shape[:2], rows, y.shape[3])))
+            low = strip.first // 2 if block.pooled else strip.first
+            output[:, :, low : low + y.shape[2]] = y
+        assert output is not None
+        return output
+
+    def _operations(
+        self,
+        x: Tensor,
+        block: Block,
+        strip: Strip,
+        images: Tensor,
+        terms: LayerTerms | None,
+        keep: list[Kept] | None,
+    ) -> Tensor:
+        """A strip's forward pass through a block; terms: that its own rows count for."""
+        for operation in block.operations:
+            module, indices, shape = self.backbone.chain[operation.name], None, x.shape
+            self.backbone.require_room(operation.name, x, images)
+            if isinstance(module, nn.Conv2d):
+                y = self._convolution(x, module, operation.relu is not None)
+            elif isinstance(module, nn.MaxPool2d):
+                y, indices = ops.max_pool(x)
+            else:
+                y = F.relu(x) if isinstance(module, nn.ReLU) else module(x)
+            pooled, x = isinstance(module, POOLS), y
+            observed = operation.layer in self._observed
+            if observed and terms is not None:
+                low = strip.low // 2 if pooled else strip.low
+                terms.add(operation.layer, y, strip.rows(pooled), low)
+            if keep is not None:
+                rectified = operation.relu is not None or isinstance(module, nn.ReLU)
+                mask = ops.active(y) if rectified and not observed else None
+                keep.append(Kept(operation, shape, y if observed else None, mask, indices))
+        return x
+
+    def _again(
+        self, g: Tensor | None, x: Tensor, block: Block, images: Tensor, terms: LayerTerms
+    ) -> Tensor:
+        """A block computed once more from what enters it, x, and backward: the gradient at x."""
+        gradient = ops.blank(x, x.shape)
+        for strip in strips(x.shape, block):
+            kept: list[Kept] = []
+            self._operations(strip.computed(x), block, strip, images, None, kept)
+            upstream = None if g is None else strip.computed(g, block.pooled)
+            if upstream is not None:  # the strips overlap, and the backward pass works in place
+                upstream = upstream.clone(memory_format=torch.channels_last)
+            at_strip = self._backward(upstream, kept, strip.low, terms)
+            gradient[:, :, strip.first : strip.last] = strip.own(at_strip)
+        return gradient
+
+    def _backward(self, g: Tensor | None, kept: list[Kept], low: int, terms: LayerTerms) -> Tensor:
+        """Carry the gradient g back through a block, of which row ``low`` is the first."""
+        while kept:
+            own = kept.pop()  # its features are freed as soon as they are used
+            module, layer = self.backbone.chain[own.operation.name], own.operation.layer
+            if own.features is not None:
+                row = low // 2 if isinstance(module, POOLS) else low
+                g = terms.gradient(g, layer, own.features, row)
+            assert g is not None  # the deepest operation is one where a loss sits
+            if own.operation.relu is not None or isinstance(module, nn.ReLU):
+                g = ops.relu_backward(g, own.features, own.mask)
+            if isinstance(module, nn.Conv2d):
+                g = self._convolution_backward(g, own.entered, module)
+            elif isinstance(module, nn.AvgPool2d):
+                g = ops.average_pool_backward(g, own.entered)
+            elif isinstance(module, BlurPool2d):
+                g = blur_pool_backward(g, own.entered)
+            elif isinstance(module, nn.MaxPool2d):
+                assert own.indices is not None
+                g = ops.max_pool_backward(g, own.entered, own.indices)
+        assert g is not None
+        return g
+
+    def _convolution(self, x: Tensor, conv: nn.Conv2d, relu: bool) -> Tensor:
+        by_winograd = self.objective.convolutions.forward(conv, x, relu)
+        return ops.convolution(x, conv, relu) if by_winograd is None else by_winograd
+
+    def _convolution_backward(self, g: Tensor, shape: torch.Size, conv: nn.Conv2d) -> Tensor:
+        by_winograd = self.objective.convolutions.backward(conv, g)
+        return ops.convolution_backward(g, shape, conv) if by_winograd is None else by_winograd
+
+
+def blocks_of(objective: Objective) -> tuple[Block, ...]:
+    """The blocks that an objective's layers need."""
+    reach = {
+        layer: max((term.loss.reach for term in objective.at(layer)), default=0)
+        for layer in objective.layers
+    }
+    whole = [
+        layer
+        for layer in objective.layers
+        if any(not term.loss.additive for term in objective.at(layer))
+    ]
+    return blocks(objective.backbone, reach, whole)

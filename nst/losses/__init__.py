@@ -1,0 +1,1 @@
+"""Losses: one file for each, and the objective that sums them."""

@@ -1,0 +1,143 @@
+"""The terms of an objective: which loss sits where, and what each counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nst.config import Config, LossConfig, Task, layer_sets, layer_weights
+from nst.errors import InputError
+from nst.losses.layer_loss import LayerLoss, Picture
+from nst.losses.registry import make_loss
+
+INPUT = "input"
+"""The layer of the pixels themselves."""
+
+KINDS = ("content", "style", "tv")
+"""Kinds of terms that every run has in its records, be they 0."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One loss at one layer.
+
+    Attributes:
+        name: its column in a trace: ``content/LAYER``, ``style/LAYER``, or the name of a loss on
+            pixels
+        loss: what is compared, and how
+        layer: canonical
+    """
+
+    name: str
+    loss: LayerLoss
+    layer: str
+
+    @property
+    def kind(self) -> str:
+        """What its values are summed under: ``content``, ``style``, ``tv`` …"""
+        return self.name.partition("/")[0]
+
+    @property
+    def imitates(self) -> Picture | None:
+        """The picture that sets its target."""
+        return self.loss.imitates
+
+
+@dataclass(frozen=True)
+class WeightedTerms:
+    """The terms of one image's objective, and what each is multiplied with."""
+
+    terms: tuple[Term, ...]
+    weights: tuple[float, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the terms."""
+        return tuple(term.name for term in self.terms)
+
+
+def weighted_terms(
+    content_layers: Mapping[str, float] | None = None,
+    style_layers: Mapping[str, float] | None = None,
+    pixels: Sequence[tuple[LayerLoss, float]] = (),
+    *,
+    content: LayerLoss | None = None,
+    style: LayerLoss | None = None,
+    content_weight: float = 1.0,
+    style_weight: float = 1.0,
+) -> WeightedTerms:
+    """``α Σ w_l L_content + β Σ w_l L_style + Σ γ L_pixels`` as terms.
+
+    Args:
+        content_layers, style_layers: {canonical layer: w_l}
+        pixels: losses on pixels with their weights γ
+        content, style: the loss at these layers; by default mean squared errors of features and of
+            Gram matrices
+        content_weight, style_weight: α and β
+    """
+    layers = (
+        ("content", content or make_loss("content", "features", "content"), content_layers or {}),
+        ("style", style or make_loss("style", "gram", "style"), style_layers or {}),
+    )
+    factors = {"content": content_weight, "style": style_weight}
+    terms, weights = [], []
+    for kind, loss, each in layers:
+        for layer, weight in each.items():
+            terms.append(Term(f"{kind}/{layer}", loss, layer))
+            weights.append(factors[kind] * weight)
+    for loss, weight in pixels:
+        terms.append(Term(loss.name, loss, INPUT))
+        weights.append(weight)
+    return WeightedTerms(tuple(terms), tuple(weights))
+
+
+def terms_from_config(cfg: Config) -> WeightedTerms:
+    """What ``loss`` and the layers of a config say; losses whose picture the task lacks are left.
+
+    Raises:
+        InputError: a loss, an option or a weight that cannot be.
+    """
+    loss = cfg.loss
+    content, style = layer_sets(cfg)
+    pictures = {Task.transfer: ("content", "style"), Task.content: ("content",)}
+    available = (None, *pictures.get(cfg.task, ("style",)))
+    pixels = [(made, weight) for made, weight in _pixel_losses(loss) if made.imitates in available]
+    return weighted_terms(
+        layer_weights(loss.content_layer_weights, content, "loss.content_layer_weights"),
+        layer_weights(loss.style_layer_weights, style, "loss.style_layer_weights"),
+        pixels,
+        content=make_loss("content", loss.content, "loss.content"),
+        style=make_loss("style", loss.style, "loss.style"),
+        content_weight=loss.content_weight,
+        style_weight=loss.style_weight,
+    )
+
+
+def _pixel_losses(loss: LossConfig) -> list[tuple[LayerLoss, float]]:
+    """Those of ``loss.pixels`` with their weights; total variation is always among them."""
+    settings: dict[str, dict[str, Any]] = {"tv": {}}
+    for name, options in loss.pixels.items():
+        if not isinstance(options, Mapping):
+            raise InputError(f"loss.pixels.{name}={options}: expected {{weight: …}}")
+        settings[name] = dict(options)
+    if "weight" in settings["tv"]:
+        raise InputError("loss.pixels.tv.weight: the weight of total variation is loss.tv_weight")
+    settings["tv"]["weight"] = loss.tv_weight
+    losses = []
+    for name, options in settings.items():
+        weight, key = options.pop("weight", 0.0), f"loss.pixels.{name}"
+        number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+        if not number or not 0 <= weight < math.inf:
+            raise InputError(f"{key}.weight={weight}: expected a finite number, 0 or more")
+        losses.append((make_loss("pixels", {"name": name, **options}, key), float(weight)))
+    return losses
+
+
+def sum_by_kind(terms: Sequence[Term], values: Sequence[float]) -> dict[str, float]:
+    """One image's terms summed: ``total``, then each kind, those of :data:`KINDS` always."""
+    sums = {"total": sum(values), **dict.fromkeys(KINDS, 0.0)}
+    for term, value in zip(terms, values, strict=True):
+        sums[term.kind] = sums.get(term.kind, 0.0) + value
+    return sums

@@ -1,0 +1,230 @@
+"""A sweep, read back from its run folders: what varied, which runs there are, which are missing."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from nst.errors import InputError
+from nst.reports.sweep_plan import SweepPlan
+from nst.runs.folder import RECORD
+from nst.runs.read import load_runs
+
+NOT_AXES = ("study", "study.size", "study.layers", "device", "report", "snapshot_every")
+"""Overrides that do not tell pictures apart; those of the logger and of Hydra neither."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One thing that varied.
+
+    Attributes:
+        key: as on the command line
+        values: as text, in the order of the jobs
+    """
+
+    key: str
+    values: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The key, short."""
+        return self.key.removeprefix("loss.").removeprefix("optimizer.").replace("_", " ")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The values, short."""
+        return tuple(short(value) for value in self.values)
+
+    def name(self, value: str) -> str:
+        """A value that stands alone: numbers and switches with what they are of."""
+        bare = re.fullmatch(r"-?[\d.]+(e[-+]?\d+)?|true|false|default", value)
+        return f"{self.label} {value}" if bare else short(value)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A job that was planned or begun and has no record."""
+
+    overrides: tuple[str, ...]
+    folder: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One sweep, or several side by side.
+
+    Attributes:
+        folders: where it was read from
+        study: its name, None for a free sweep or for several
+        command: what started it
+        runs: a row per complete run (see :func:`nst.runs.folder.load_runs`), with a text column for
+            each axis under its key, in the order of the jobs
+        axes: what varied, the slowest first
+        missing: what there is no result of
+    """
+
+    folders: tuple[Path, ...]
+    study: str | None
+    size: str | None
+    command: str
+    runs: pd.DataFrame
+    axes: tuple[Axis, ...]
+    missing: tuple[Missing, ...] = field(default_factory=tuple)
+
+    def value(self, index: int, column: str) -> Any:
+        """One value of one run; None where it has none."""
+        found: Any = self.runs.at[index, column] if column in self.runs else None
+        return None if isinstance(found, float) and math.isnan(found) else found
+
+    def folder(self, index: int) -> Path:
+        """Of one run."""
+        return Path(str(self.value(index, "folder")))
+
+    def label(self, index: int) -> str:
+        """What tells a run from the others."""
+        return " · ".join(a.name(str(self.value(index, a.key))) for a in self.axes) or "run"
+
+    def axis(self, key: str) -> Axis | None:
+        """The axis of that key, if it varied."""
+        return next((axis for axis in self.axes if axis.key == key), None)
+
+
+def load_sweep(folders: Sequence[str | Path]) -> Sweep:
+    """Read one folder or several.
+
+    Raises:
+        InputError: a folder that does not exist, or none of them holds a complete run.
+    """
+    paths = tuple(Path(folder) for folder in folders)
+    frames, missing, plans = [], [], []
+    for path in paths:
+        if not path.is_dir():
+            raise InputError(f"{path}: no such folder; give a sweep's, as printed when it ran")
+        frame = load_runs(path)
+        plan = SweepPlan.read(path) or SweepPlan()
+        plans.append(plan)
+        missing += find_missing(path, plan, frame)
+        if not frame.empty:
+            frames.append(frame.assign(sweep=str(path)))
+    if not frames:
+        raise InputError(f"no complete run in {', '.join(map(str, paths))}; see the logs there")
+    runs = _in_order(pd.concat(frames, ignore_index=True), plans)
+    runs, axes = find_axes(runs)
+    studies = {plan.study for plan in plans}
+    study = studies.pop() if len(studies) == 1 else None
+    sizes = {plan.study_size for plan in plans}
+    size = sizes.pop() if study and len(sizes) == 1 else None
+    command = " ; ".join(dict.fromkeys(_command(plan) for plan in plans if plan.jobs))
+    return Sweep(paths, study, size, command, runs, axes, tuple(missing))
+
+
+def _command(plan: SweepPlan) -> str:
+    return "python run.py -m " + " ".join(quoted(plan.overrides))
+
+
+def quoted(overrides: Sequence[str]) -> list[str]:
+    """Overrides as a shell takes them."""
+    return [f'"{o}"' if re.search(r"[\s\[\]{}()'*?;&|<>$~]", o) else o for o in overrides]
+
+
+def find_missing(folder: Path, plan: SweepPlan, runs: pd.DataFrame) -> list[Missing]:
+    """Jobs of the plan, and folders with Hydra's files, that have no record."""
+    done = set() if runs.empty else {tuple(sorted(o)) for o in runs["overrides"]}
+    begun: dict[tuple[str, ...], str] = {}
+    for file in sorted(folder.rglob(".hydra/overrides.yaml")):
+        run = file.parent.parent
+        if not (run / RECORD).is_file():
+            begun[tuple(sorted(yaml.safe_load(file.read_text(encoding="utf-8")) or []))] = str(run)
+    planned = {tuple(sorted(job)): tuple(job) for job in plan.jobs}
+    found = []
+    for key in dict.fromkeys([*planned, *begun]):
+        if key in done:
+            continue
+        where = begun.get(key)
+        reason = _last_error(Path(where)) if where else "not started"
+        found.append(Missing(planned.get(key, key), where, reason))
+    return found
+
+
+def _last_error(run: Path) -> str:
+    """The last error in a run's log, on one line."""
+    for log in sorted(run.glob("*.log")):
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        for line in reversed(lines):
+            found = re.search(r"\[ERROR\] - (.*)|^(\w*(?:Error|Exception|Interrupt)\b.*)", line)
+            if found and "this job failed" not in line:
+                return found[1] or found[2]
+    return "interrupted or still running"
+
+
+def _in_order(runs: pd.DataFrame, plans: Sequence[SweepPlan]) -> pd.DataFrame:
+    """Rows in the order of the plans' jobs; Hydra's folders sort 10 before 2."""
+    jobs = [tuple(sorted(job)) for plan in plans for job in plan.jobs]
+    place = {job: i for i, job in reversed(list(enumerate(jobs)))}
+    order = runs["overrides"].map(lambda o: place.get(tuple(sorted(o)), len(jobs)))
+    return (
+        runs.assign(_order=order)
+        .sort_values(["sweep", "_order"], kind="stable", key=_natural)
+        .drop(columns="_order")
+        .reset_index(drop=True)
+    )
+
+
+def _natural(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Sweeps stay in the order in which they were given."""
+    return pd.Series(pd.factorize(column)[0], column.index) if column.name == "sweep" else column
+
+
+def find_axes(runs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[Axis, ...]]:
+    """Overrides whose values differ between the runs; the sweep's folder where nothing else does.
+
+    Returns:
+        The runs with a text column for each axis, and the axes in the order of the overrides.
+    """
+    table = pd.DataFrame([_overrides(o) for o in runs["overrides"]], index=runs.index)
+    table = table.fillna("default")
+    keys = [key for key in table if table[key].nunique() > 1]
+    if table.duplicated(subset=keys or None).any() and runs["sweep"].nunique() > 1:
+        table["sweep"] = [Path(folder).name for folder in runs["sweep"]]
+        keys.insert(0, "sweep")
+    kept = runs.drop(columns=[key for key in keys if key in runs])
+    axes = tuple(Axis(str(key), tuple(dict.fromkeys(table[key]))) for key in keys)
+    return pd.concat([kept, table[keys]], axis=1), axes
+
+
+def _overrides(overrides: Sequence[str]) -> dict[str, str]:
+    """{key: value} of what may be an axis; the last of several wins, as in Hydra."""
+    found = {}
+    for override in overrides:
+        key, _, value = override.lstrip("+").partition("=")
+        if key not in NOT_AXES and not key.startswith(("logger", "hydra", "study")):
+            found[key] = value
+    return found
+
+
+def short(value: str) -> str:
+    """A value as a label.
+
+    >>> short("[conv_1,conv_2]"), short("'pictures/my cat.jpg'"), short("conv_1-5")
+    ('conv_1, conv_2', 'my cat', 'conv_1-5')
+    """
+    bare = value.strip("'\"")
+    if bare.startswith("[") and bare.endswith("]"):
+        return ", ".join(part.strip() for part in bare[1:-1].split(","))
+    is_file = re.search(r"\.(jpe?g|png|webp|tiff?|bmp|gif|pth?|safetensors)$", bare, re.I)
+    return Path(bare).stem if is_file else bare
+
+
+def run_command(overrides: Sequence[str]) -> str:
+    """The command that makes one run of a sweep again, alone."""
+    alone = ["hydra.mode=RUN"] if any(o.startswith("study=") for o in overrides) else []
+    return "python run.py " + " ".join(quoted([*overrides, *alone]))

@@ -1,0 +1,194 @@
+"""Jobs: run a config, or several at once, and write down everything about each."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from nst.config import WEIGHTS, Config, used_images
+from nst.config.samples import SAMPLES
+from nst.errors import InputError
+from nst.pictures.files import quantize
+from nst.runs import memory
+from nst.runs.context import Context, relative
+from nst.runs.folder import check_folder
+from nst.runs.provenance import PeakMemory
+from nst.runs.record import shared_results
+from nst.runs.recorder import LossRows, Outcome, Recorder
+from nst.runs.transfer import Progress, Transfer, start_is_random
+
+log = logging.getLogger(__name__)
+
+_HOW_TO_START_RANDOM = (
+    "the start is a picture without noise, as a transfer's is; choose init=noise, or init=content "
+    "with init.scale"
+)
+
+
+def run_job(cfg: Config, context: Context) -> dict[str, Any]:
+    """Run a config and record it in the context's folder.
+
+    What is computed before an interruption or an error stays: the latest image and the trace are
+    written either way; only ``record.json`` is missing. A finished result in the folder stays
+    until the new one is complete (:class:`nst.runs.folder.RunFolder`).
+
+    Returns:
+        The record, as ``record.json`` holds it.
+
+    Raises:
+        InputError: the config cannot work, or the folder holds somebody's files.
+    """
+    announce(cfg, context)
+    return conclude(run_jobs([(cfg, context)])[0], context)
+
+
+def announce(cfg: Config, context: Context) -> None:
+    """Warn of overrides that decide nothing."""
+    if not start_is_random(cfg) and _mentions(context, "seed", "init.scale"):
+        log.warning("seed and init.scale decide nothing here: %s", _HOW_TO_START_RANDOM)
+
+
+def conclude(outcome: Outcome, context: Context) -> dict[str, Any]:
+    """Log what came out, and return the record; raise where there is none."""
+    if isinstance(outcome, Exception):
+        raise outcome
+    _report(outcome, context.folder)
+    return outcome
+
+
+def run_jobs(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
+    """Run configs that may share a batch (:mod:`nst.runs.batches`) at once, each in its own folder.
+
+    What goes wrong in the folder of one run ends that run alone. What goes wrong with the batch
+    (a start image whose loss is not finite, too little memory) splits it into halves, which start
+    anew, until what cannot work is alone. One whose folder cannot take it does not start.
+
+    Returns:
+        The outcomes, in the order of the jobs. An interruption is raised, as in :func:`run_job`.
+    """
+    refused = _refused(jobs)
+    started = [job for number, job in enumerate(jobs) if number not in refused]
+    outcomes = iter(_run_or_halve(started) if started else [])
+    return [refused.get(number) or next(outcomes) for number in range(len(jobs))]
+
+
+def _refused(jobs: Sequence[tuple[Config, Context]]) -> dict[int, Exception]:
+    """Why jobs may not write into their folders, by number; nothing is loaded or written yet."""
+    refused: dict[int, Exception] = {}
+    taken: dict[Path, int] = {}
+    for number, (cfg, context) in enumerate(jobs):
+        try:
+            other = taken.setdefault(context.folder.resolve(), number)
+            if other != number:
+                raise InputError(f"{context.folder} is another run's folder; give each its own")
+            check_folder(context.folder, _input_files(cfg))
+        except (InputError, OSError) as error:
+            refused[number] = error
+    return refused
+
+
+def _input_files(cfg: Config) -> dict[str, Path]:
+    """{key: file} of what the run reads and does not come with the package."""
+    sources = {key: source for key, source in used_images(cfg).items() if source not in SAMPLES}
+    if cfg.backbone.weights not in WEIGHTS:
+        sources["backbone.weights"] = cfg.backbone.weights
+    paths = {key: Path(source).expanduser() for key, source in sources.items()}
+    return {key: path for key, path in paths.items() if path.is_file()}
+
+
+def _run_or_halve(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
+    """The outcomes of jobs whose folders are free."""
+    try:
+        return _run_together(jobs)
+    except Exception as error:
+        traceback.clear_frames(error.__traceback__)  # their tensors may be what fills the memory
+        if len(jobs) == 1:
+            return [memory.explained(error, [cfg for cfg, _ in jobs])]
+        log.warning("%d runs at once failed (%s); on with halves", len(jobs), _line(error))
+    half = len(jobs) // 2
+    return _run_or_halve(jobs[:half]) + _run_or_halve(jobs[half:])
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
+    """The outcomes of one batch.
+
+    Raises:
+        Exception: what stopped the batch as a whole.
+    """
+    begin = time.perf_counter()
+    runs = [Recorder(number, *job) for number, job in enumerate(jobs)]
+    transfer = Transfer(*(run.cfg for run in runs))
+    peak_memory = PeakMemory(str(transfer.device))
+    setup = time.perf_counter() - begin
+    with ExitStack() as stack:
+        for run in runs:
+            stack.push(run.close)
+            run.attempt(run.open)
+        begin = time.perf_counter()
+        last, opening = _optimize(transfer, runs)
+        loop = time.perf_counter() - begin - opening
+        peak = peak_memory.megabytes()  # of the optimisation alone
+        # on the images as they are saved: 8 bits, within [0, 1]
+        values = transfer.final_terms(quantize(last.images)).tolist()
+        shared = shared_results(transfer, last, setup + opening, loop, peak)
+        for run in runs:
+            run.attempt(run.finish, transfer, values[run.number], shared)
+    return [run.outcome for run in runs]
+
+
+def _optimize(transfer: Transfer, runs: Sequence[Recorder]) -> tuple[Progress, float]:
+    """Run to the end, or until no run is left; every run writes each of its steps.
+
+    Returns:
+        The last step, and the seconds that it took to open sinks and traces.
+    """
+    opening = 0.0
+    rows = LossRows(runs)
+    bar = tqdm(total=transfer.total_steps, unit="step", disable=None, leave=False)
+    with bar, rows:
+        for now in transfer.run():
+            if now.step == 0:
+                begin = time.perf_counter()
+                for run in runs:
+                    run.attempt(run.begin, transfer.current.objectives.exact.terms)
+                opening = time.perf_counter() - begin
+            for run in runs:
+                run.attempt(run.see, now)
+            rows.add(now)
+            for run in runs:
+                run.attempt(run.snapshot, now)
+            if all(run.failed for run in runs):
+                break
+            bar.update(now.step - bar.n)
+            bar.set_postfix_str(rows.latest, refresh=False)
+    return now, opening  # step 0 is always there
+
+
+def _mentions(context: Context, *keys: str) -> bool:
+    return any(override.partition("=")[0] in keys for override in context.overrides)
+
+
+def _report(record: Mapping[str, Any], folder: Path) -> None:
+    losses = ", ".join(f"{k} {v:.4g}" for k, v in record["losses"].items())
+    close = "" if record["psnr"] is None else f", PSNR {record['psnr']:.1f} dB to the content"
+    batch, whole = record["batch"], record["batch_seconds"]
+    share = "" if batch == 1 else f" (a share of {whole:.1f} s for {batch} runs at once)"
+    took = f"{record['steps']} steps in {record['seconds']:.1f} s{share}"
+    log.info("%s after %s%s", losses, took, close)
+    if record["precision"]["fell_back"]:
+        log.info("precision: %s", record["precision"]["fell_back"])
+    if record["restarts"]:
+        log.info("the guard went back to the best image %d times", record["restarts"])
+    log.info("%s", relative(folder / "image.png"))
+    log.info("%s", relative(folder / "sheet.png"))

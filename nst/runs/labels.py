@@ -1,0 +1,89 @@
+"""Short words for what a config chooses, by which a dashboard groups and filters its runs.
+
+>>> cfg = Config(task=Task.content, content_layer="conv_4")
+>>> run_tags(cfg)[3:]
+['content:conv_4', 'init:noise', 'optimizer:lbfgs', 'seed:0']
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nst.config import Config, Task, layer_sets, start_kind
+from nst.config.layers import depth
+
+TAG_LIMIT = 64
+"""W&B's own, in characters."""
+
+
+def layers_label(layers: Sequence[str]) -> str:
+    """A set of layers, neighbours as a range; the order does not matter.
+
+    >>> layers_label(["conv_1", "conv_2", "conv_3", "conv_8"])
+    'conv_1-3+8'
+    >>> layers_label(["relu_1", "input"])
+    'input+relu_1'
+    """
+    numbers: dict[str, list[int]] = {}
+    for name in layers:
+        stem, digits = re.fullmatch(r"(\D*)(\d*)", name).groups()  # type: ignore[union-attr]
+        numbers.setdefault(stem, []).extend([int(digits)] if digits else [])
+    return "+".join(stem + _ranges(found) for stem, found in sorted(numbers.items()))
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    return "+".join(f"{s[0]}-{s[-1]}" if len(s) > 1 else str(s[0]) for s in spans)
+
+
+def run_tags(cfg: Config) -> list[str]:
+    """Tags of a run: task, network, layers, start, optimiser, study; at most 64 characters each.
+
+    A tag that would be longer ends in a hash of the whole, so that two never become one.
+    """
+    content, style = layer_sets(cfg)
+    tags = [cfg.task.name, cfg.backbone.name.name, f"weights:{Path(cfg.backbone.weights).stem}"]
+    tags += [f"content:{layers_label(content)}"] if content else []
+    tags += [f"style:{layers_label(style)}"] if style else []
+    tags += [f"init:{start_kind(cfg).name}", f"optimizer:{cfg.optimizer.name.name}"]
+    tags += [f"seed:{cfg.seed}", *study_tags(cfg.study.name), *cfg.logger.tags]
+    return list(dict.fromkeys(map(short_tag, tags)))
+
+
+def study_tags(study: str | None) -> list[str]:
+    """The tag of a study's runs and of its report; none where there is no study."""
+    return [short_tag(f"study:{study}")] if study else []
+
+
+def short_tag(tag: str) -> str:
+    """The tag itself where W&B takes it, else its head and a hash."""
+    if len(tag) <= TAG_LIMIT:
+        return tag
+    return f"{tag[: TAG_LIMIT - 9]}-{hashlib.sha256(tag.encode()).hexdigest()[:8]}"
+
+
+def facets(cfg: Config) -> dict[str, Any]:
+    """What the config says with lists, ``auto`` and pairs, as plain values: W&B compares those.
+
+    Returns:
+        ``layers.content`` and ``layers.style`` as labels, their depths (the deepest layer's) as
+        numbers, ``start``, the start image's kind, and ``style_to_content``, the ratio of the
+        weights; None for what the task does not use.
+    """
+    found: dict[str, Any] = {}
+    for key, names in zip(("content", "style"), layer_sets(cfg), strict=True):
+        depths = [depth(name, cfg.backbone.name.name) for name in names]
+        found[key] = layers_label(names) if names else None
+        found[f"{key}_depth"] = max(depths, default=None)
+    weights = cfg.loss.style_weight, cfg.loss.content_weight
+    ratio = weights[0] / weights[1] if cfg.task is Task.transfer and weights[1] else None
+    return {"layers": found, "start": start_kind(cfg).name, "style_to_content": ratio}

@@ -1,0 +1,120 @@
+"""How much memory a run needs, read off the run itself on tensors without memory.
+
+torch's ``meta`` device has shapes and no numbers. The very code of a run (targets, evaluations,
+steps of the optimiser) runs there in a fraction of a second, while a counter adds up the bytes that
+its tensors would take.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from nst.backbones.load import build
+from nst.config import Config, Task
+from nst.gradients.engine import engine
+from nst.gradients.precision import Precision
+from nst.optimizers.from_config import make_optimizer
+from nst.optimizers.steps import iterate
+from nst.runs.objectives import Networks, make_objectives
+from nst.runs.passes import all_passes, output_size, style_size
+
+_STEPS = 2  # after the start: by then all that the optimiser keeps is there
+
+
+class PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """The most bytes that the tensors made inside the block took at once.
+
+    ``torch.empty`` counts for nothing until something is written: a CPU gives a page of memory at
+    the first touch.
+    """
+
+    def __init__(self, device: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.peak = 0
+        self._device = device
+        self._alive: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func is not torch.ops.aten.empty.memory_format:
+            for tensor in tree_leaves(result):
+                if isinstance(tensor, Tensor) and tensor.device.type == self._device:
+                    self._count(tensor.untyped_storage())
+        return result
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key = storage._cdata
+        if key not in self._alive:
+            self._alive.add(key)
+            self.now += storage.nbytes()
+            self.peak = max(self.peak, self.now)
+            weakref.finalize(storage, self._free, key, storage.nbytes())
+
+    def _free(self, key: int, size: int) -> None:
+        self._alive.discard(key)
+        self.now -= size
+
+
+def peak_bytes(cfgs: Sequence[Config], precision: Precision, checkpointing: bool) -> int:
+    """Peak bytes that N runs as one batch add to those of the loaded network.
+
+    Args:
+        cfgs: of the runs, which may share a batch
+        precision: of the steps
+        checkpointing: whether large blocks are computed twice
+    """
+    cfg = cfgs[0]
+    backbone = build(cfg.backbone.name.name, cfg.backbone.pooling.name).to("meta")
+    networks = Networks(backbone, precision)
+    return max(
+        _peak_of_pass(cfgs, networks, precision, checkpointing, size)
+        for size in dict.fromkeys(size for size, _ in all_passes(cfg))
+    )
+
+
+def _peak_of_pass(
+    cfgs: Sequence[Config],
+    networks: Networks,
+    precision: Precision,
+    checkpointing: bool,
+    size: int,
+) -> int:
+    cfg = cfgs[0]
+    steps = max(steps for side, steps in all_passes(cfg) if side == size)
+    with PeakBytes("meta") as counter:
+        contents = _pictures(cfgs, size, Task.texture)
+        styles = _pictures(cfgs, size, Task.content)
+        objectives = make_objectives(cfgs, networks, contents, styles)
+        width, height = output_size(cfg, size)
+        start = torch.zeros(len(cfgs), 3, height, width, device="meta")
+        evaluate = engine(objectives.fast, checkpointing)
+        optimizer = make_optimizer(cfg.optimizer, evaluate, start, steps)
+        for _ in iterate(optimizer, min(steps, _STEPS)):
+            pass
+        if objectives.exact is not objectives.fast:  # what compares with float32, and judges last
+            engine(objectives.exact, checkpointing=True)(start)
+    return int(counter.peak)
+
+
+def _pictures(cfgs: Sequence[Config], size: int, without: Task) -> list[Tensor]:
+    """The content or style images without numbers; one tensor for each picture."""
+    if cfgs[0].task is without:
+        return []
+    of_style = without is Task.content
+    pictures: dict[tuple[str, int, int], Tensor] = {}
+    each = []
+    for cfg in cfgs:
+        source = cfg.style if of_style else cfg.content
+        width, height = style_size(cfg, size) if of_style else output_size(cfg, size)
+        key = source, width, height
+        if key not in pictures:
+            pictures[key] = torch.zeros(1, 3, height, width, device="meta")
+        each.append(pictures[key])
+    return each

@@ -1,0 +1,199 @@
+"""The W&B sink. It mirrors what the run's folder holds and is never read back.
+
+A failure of W&B costs its own log and nothing else: the run goes on, with a warning.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+Mode = Literal["offline", "online"]
+
+log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Where metrics go besides the run's folder."""
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Numbers of one step."""
+
+    def log_image(self, step: int, key: str, file: Path, caption: str) -> None:
+        """A picture of one step."""
+
+    def summarize(self, values: Mapping[str, Any]) -> None:
+        """Results of the whole run."""
+
+
+class NoSink:
+    """``logger=none``."""
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def log_image(self, step: int, key: str, file: Path, caption: str) -> None:
+        """Nothing."""
+
+    def summarize(self, values: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+
+class WandbSink:
+    """One W&B run. After its first failure it stays silent.
+
+    A workspace has one set of runs for all its sections, so what a study's section shows has keys
+    of its own: the run of a study logs its total, its results and its pictures under ``STUDY/``.
+    """
+
+    def __init__(self, run: Any, losses: Sequence[str] = (), study: str | None = None):
+        """
+        Args:
+            run: of W&B
+            losses: whose smallest value is the one to remember
+            study: whose section of the dashboard shows this run, or None
+        """
+        self._run = run
+        self._losses = losses
+        self._study = study
+        self._step = 0
+        self._attempt(self._define)
+
+    def _define(self) -> None:
+        for name in self._losses:
+            self._run.define_metric(f"loss/{name}", summary="min")
+
+    def _attempt(self, call: Any, *args: Any, **kwargs: Any) -> None:
+        if self._run is None:
+            return
+        try:
+            call(*args, **kwargs)
+        except Exception as error:  # whatever W&B raises, the run goes on
+            log.warning("W&B failed and is off for the rest of this run: %s", error)
+            self._run = None
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Numbers of one step, losses under ``loss/``."""
+        self._step = step
+        numbers = {f"loss/{k}": v for k, v in values.items()}
+        if self._study and "total" in values:
+            numbers[f"{self._study}/loss"] = values["total"]
+        if self._run is not None:
+            self._attempt(self._run.log, numbers, step=step)
+
+    def log_image(self, step: int, key: str, file: Path, caption: str) -> None:
+        """A picture of one step."""
+        name = f"{self._study}/{key}" if self._study else key
+
+        def send() -> None:
+            import wandb
+
+            self._run.log({name: wandb.Image(str(file), caption=caption)}, step=step)
+
+        self._attempt(send)
+
+    def summarize(self, values: Mapping[str, Any]) -> None:
+        """Results of the whole run, shown in W&B's tables."""
+        if self._run is not None:
+            self._attempt(self._run.summary.update, dict(values))
+        if self._run is not None and self._study:
+            results = {f"{self._study}/{key}": v for key, v in flat_numbers(values).items()}
+            self._attempt(self._run.log, results, step=self._step)
+
+
+def flat_numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of nested dictionaries, their keys joined by ``_``.
+
+    >>> flat_numbers({"psnr": None, "losses": {"total": 2.0}, "seconds": 1})
+    {'losses_total': 2.0, 'seconds': 1}
+    """
+    found: dict[str, float] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= {f"{key}_{k}": v for k, v in flat_numbers(value).items()}
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            found[key] = value
+    return found
+
+
+@contextmanager
+def wandb_sink(
+    folder: Path,
+    *,
+    mode: Mode,
+    project: str,
+    name: str,
+    job_type: str,
+    config: Mapping[str, Any],
+    entity: str | None = None,
+    group: str | None = None,
+    losses: Sequence[str] = (),
+    study: str | None = None,
+    tags: Sequence[str] = (),
+) -> Iterator[Sink]:
+    """A W&B run for as long as the block lasts; an exception inside marks it as failed.
+
+    Args:
+        folder: the run's folder; W&B writes into ``folder/wandb``
+        mode: ``offline`` or ``online``; online falls back to offline where W&B does not answer
+        project, name, job_type, config, entity, group, tags: as in ``wandb.init``
+        losses, study: as :class:`WandbSink`
+    """
+    options = {
+        **{"project": project, "entity": entity, "name": name, "group": group},
+        **{"job_type": job_type, "tags": list(tags), "config": dict(config)},
+    }
+    with open_run(folder, mode, options) as run:
+        yield NoSink() if run is None else WandbSink(run, losses, study)
+
+
+@contextmanager
+def open_run(folder: Path, mode: Mode, options: Mapping[str, Any]) -> Iterator[Any]:
+    """A W&B run, or None where it cannot start, with a warning; finished when the block ends.
+
+    Args:
+        folder: W&B writes into ``folder/wandb``
+        mode: ``offline`` or ``online``; online falls back to offline where W&B does not answer
+        options: of ``wandb.init``
+    """
+    run = _start(mode, {"dir": str(folder), **options})
+    if run is None:
+        yield None
+        return
+    failed = True
+    try:
+        yield run
+        failed = False
+    finally:
+        try:  # always: nothing else ends a run that has no process of its own
+            run.finish(exit_code=int(failed))
+        except Exception as error:
+            log.warning("W&B could not finish its run: %s", error)
+
+
+def _start(mode: Mode, options: dict[str, Any]) -> Any:
+    """A started W&B run, or None with a warning."""
+    try:
+        import wandb
+    except Exception as error:  # a broken installation must not cost the run
+        log.warning("W&B cannot be imported (%s); this run is not logged there", error)
+        return None
+    settings = wandb.Settings(
+        silent=True,
+        console="off",
+        x_disable_stats=True,
+        x_save_requirements=False,
+        disable_git=True,
+    )
+    attempts: tuple[Mode, ...] = ("online", "offline") if mode == "online" else ("offline",)
+    for attempt in attempts:
+        try:
+            return wandb.init(mode=attempt, reinit="create_new", settings=settings, **options)
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            rest = "logging offline; upload later with: wandb sync" if attempt == "online" else ""
+            log.warning("W&B %s failed (%s) %s", attempt, reason, rest)
+    return None

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException, HydraException
+from omegaconf import OmegaConf
+
+from nst import config
+from nst.command import cli
+from nst.config import Config, layers
+from nst.errors import InputError
+from nst.losses import losses
+from tests.conftest import Compose
+
+
+def test_the_dataclasses_default_to_what_conf_composes() -> None:
+    with initialize_config_dir(str(cli.CONF), version_base="1.3"):
+        composed = config.to_dict(config.from_omegaconf(compose("config")))
+    plain = config.to_dict(Config())
+    only_here = ("history_size", "scaling", "guard")  # other optimisers have none, nor the schema
+    for key in only_here:
+        assert composed["optimizer"].pop(key) is not None
+        assert plain["optimizer"].pop(key) is None
+    assert composed == plain
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optimizer=adm", "adam"),
+        ("backbone=vgg91", "squeezenet1_0"),
+        ("layers=gatys", "gatys2015"),
+        ("loss=balance", "balanced"),
+        ("init=nois", "smooth_noise"),
+        ("logger=tensorboard", "wandb"),
+        ("preset=gatys", "gatys_notebook"),
+        ("task=style", r"transfer, content, texture"),
+        ("backbone.pooling=mean", r"max, avg, blur"),
+        ("loss.style=gram", "chollet"),
+        ("optimizer.steps=many", "Integer"),
+        ("optimizer.steps=1.5", "Integer"),
+        ("size=512px", "Integer"),
+        ("loss.style_weight=heavy", "Float"),
+        ("optimizer.clamp=perhaps", "bool"),
+        ("seed=null", "not Optional"),
+        ("sizes=3", "sizes"),
+        ("loss.styleweight=3", "styleweight"),
+    ],
+)
+def test_typos_and_wrong_types_fail_while_composing(override: str, message: str) -> None:
+    with initialize_config_dir(str(cli.CONF), version_base="1.3"):
+        with pytest.raises((HydraException, ConfigCompositionException)) as caught:
+            compose("config", [override])
+    assert message in f"{caught.value} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("size=0", "size=0: expected a longest side of 16"),
+        ("size=-512", "size=-512"),
+        ("style_size=3", "style_size=3"),
+        ("optimizer.steps=-1", "optimizer.steps=-1: expected 0 or more"),
+        ("optimizer.lr=0", "optimizer.lr=0"),
+        ("optimizer.lr=inf", "optimizer.lr=inf"),
+        ("optimizer.lr=nan", "optimizer.lr=nan"),
+        ("optimizer.momentum=0.9", "optimizer.momentum is for sgd, not for lbfgs"),
+        ("optimizer.history_size=0", "optimizer.history_size=0: expected 1 to 1000"),
+        ("optimizer.guard=0.5", "optimizer.guard=0.5"),
+        ("loss.style_weight=-1", "loss.style_weight=-1"),
+        ("loss.tv_weight=nan", "loss.tv_weight=nan"),
+        ("loss.tv_beta=0", "loss.tv_beta=0"),
+        ("loss.style_shift=1.5", "loss.style_shift=1.5: expected 0 to 1"),
+        ("loss.style_neighbours=-1", "loss.style_neighbours=-1.0: expected 0 to 1"),
+        ("loss.style_layer_weights=[1,2]", "2 weights for 10 layers"),
+        ("loss.style_layer_weights=equal", "mean, sum or a list"),
+        ("loss.content_layer_weights=[-1]", "0 or more"),
+        ("init.scale=-1", "init.scale"),
+        ("init.mean=2", "init.mean=2"),
+        ("init=image", "init.image=None: expected a path"),
+        ("seed=-1", "seed=-1"),
+        ("snapshot_every=-5", "snapshot_every=-5"),
+        ("device=gpu", "expected auto, cpu, cuda"),
+        ("content=nowhere.jpg", "content=nowhere.jpg: no such file"),
+        ("content=astronot", "did you mean astronaut?"),
+        ("style=swril", "did you mean swirl?"),
+        ("backbone.weights=imagnet", "did you mean imagenet?"),
+        ("content_layer=conv_17", "content_layer: vgg19_mini has no layer 'conv_17'"),
+        ("style_layers=[conv_1,fire2]", "style_layers: vgg19_mini has no layer 'fire2'"),
+        ("style_layers=[]", "no layer is named"),
+        ("content_layer=4", "content_layer=4: expected a layer's name"),
+        ("content_layer=null", "expected a layer's name"),
+        ("passes=[{scale:0,steps:1}]", r"passes[0].scale=0"),
+        ("passes=[{scale:2}]", "Missing mandatory value"),
+        ("+foo=3", "unknown key 'foo'"),
+        ("+loss.stile_weight=3", "did you mean style_weight?"),
+        ("logger.tags=['']", "tags of 1 to 64"),
+        ("passes=[{scale:2,steps:-1}]", r"passes[0].steps=-1"),
+    ],
+)
+def test_values_that_cannot_work_fail_with_one_line(
+    composed: Compose, override: str, message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        composed(override)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_only_what_the_task_needs_is_checked(composed: Compose) -> None:
+    assert composed("task=texture", "content=nowhere.jpg").task is config.Task.texture
+    assert composed("task=content", "style=nowhere.jpg", "style_layers=nonsense")
+    with pytest.raises(InputError, match="content=nowhere"):
+        composed("task=texture", "content=nowhere.jpg", "init=content")
+
+
+def test_a_layer_set_fills_both_keys_and_the_command_line_wins(composed: Compose) -> None:
+    cfg = composed("layers=deeplearning_ai")
+    assert config.layer_sets(cfg) == (
+        ("relu_16",),
+        ("relu_1", "relu_3", "relu_5", "relu_9", "relu_13"),
+    )
+    cfg = composed("layers=deeplearning_ai", "content_layer=conv_4")
+    assert config.layer_sets(cfg)[0] == ("conv_4",)
+    cfg = composed("content_layer=[conv_4,conv_8]")
+    assert config.layer_sets(cfg)[0] == ("conv_4", "conv_8")
+
+
+def test_default_layers_follow_the_backbone(composed: Compose) -> None:
+    cfg = composed("backbone=squeezenet1_0", "backbone.weights=random")
+    assert config.layer_sets(cfg)[1][-1] == "fire8"
+
+
+def test_layer_weights() -> None:
+    two = ("conv_1", "conv_2")
+    assert config.layer_weights("mean", two, "k") == {"conv_1": 0.5, "conv_2": 0.5}
+    assert config.layer_weights("sum", two, "k") == {"conv_1": 1.0, "conv_2": 1.0}
+    assert config.layer_weights([3, 0.5], two, "k") == {"conv_1": 3.0, "conv_2": 0.5}
+
+
+def test_the_hash_changes_with_what_decides_the_picture_alone(composed: Compose) -> None:
+    base = config.config_hash(composed())
+    assert config.config_hash(composed("logger=wandb", "logger.mode=online")) == base
+    assert config.config_hash(composed("snapshot_every=5")) == base
+    for override in ("seed=1", "loss.style_weight=2", "content_layer=conv_4", "style=ink"):
+        assert config.config_hash(composed(override)) != base
+
+
+def test_a_python_config_is_checked_too() -> None:
+    with pytest.raises(InputError, match="size=8"):
+        config.check(replace(Config(), size=8))
+    cfg = Config(task="texture")  # type: ignore[arg-type]
+    config.check(cfg)
+    assert cfg.task is config.Task.texture
+    with pytest.raises(InputError, match=r"task=style: expected one of transfer, content"):
+        config.check(Config(task="style"))  # type: ignore[arg-type]
+
+
+def test_every_key_is_documented() -> None:
+    keys = config.documented_keys()
+    flat = OmegaConf.structured(Config)
+    for key, text in keys.items():
+        assert text, key
+        assert OmegaConf.select(flat, key, default="absent") != "absent"
+    asked_for = (
+        "task content style size content_layer style_layers backbone.weights backbone.pooling "
+        "loss.content_weight loss.style_weight loss.tv_weight optimizer.steps optimizer.lr seed "
+        "device snapshot_every logger.mode"
+    )
+    assert set(asked_for.split()) <= set(keys)
+
+
+# --- the command line around it ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("optimizer.step=5", "did you mean optimizer.steps? (known: optimizer.clamp"),
+        ("sze=5", "did you mean size?"),
+        ("contnt_layer=conv_1,conv_4", "did you mean content_layer?"),
+        ("optimiser=adam", "did you mean optimizer?"),
+        ("loss.content.weight=3", "did you mean loss.content_weight?"),
+    ],
+)
+def test_unknown_keys_list_the_known(argument: str, message: str) -> None:
+    assert message in str(cli.unknown_key(argument))
+    with pytest.raises(SystemExit, match="error: unknown key"):
+        cli.explain_unknown_keys(["-m", "seed=0,1", argument])
+
+
+def test_known_arguments_pass() -> None:
+    known = "-m seed=0,1 backbone.weights=a=b.pth optimizer=adam +anything=1 ~preset --help "
+    known += "hydra.run.dir=x hydra/launcher=joblib passes=[] passes.0.size=3 loss=balanced"
+    cli.explain_unknown_keys(known.split())
+
+
+@pytest.mark.parametrize("name", ["photo (1).jpg", "é.png", "a=b,c.png", "~/x.png", "it's.png"])
+def test_paths_of_every_kind_reach_the_config(name: str) -> None:
+    with initialize_config_dir(str(cli.CONF), version_base="1.3"):
+        assert compose("config", cli.quote_paths([f"content={name}"])).content == name
+
+
+def test_what_is_quoted_or_swept_stays_as_it_is() -> None:
+    for arguments in (["content='a b.jpg'"], ["-m", "content=a b,c"], ["seed=0", "style=x/y.jpg"]):
+        assert cli.quote_paths(arguments) == arguments
+
+
+def test_the_choices_of_the_config_are_those_of_the_code() -> None:
+    assert set(config.ContentLoss.__members__) == set(losses.CONTENT_FACTORS)
+    assert set(config.StyleLoss.__members__) == set(losses.STYLE_FACTORS)
+    assert set(config.BackboneName.__members__) == set(layers.BACKBONES)
+
+
+def test_slugs_are_safe_short_and_different() -> None:
+    assert cli.slug("") == "default"
+    assert cli.slug("seed=0") == "seed=0"
+    long = [cli.slug(f"content=/a/{'b' * 300}/{i}.jpg,seed=0") for i in range(3)]
+    assert len(set(long)) == 3
+    for text in (*long, cli.slug("content=../../x y"), cli.slug("style=ünï/c:ø*?.png")):
+        assert len(text) <= 100
+        assert not set(text) & set('/\\ :*?"<>|')
+        assert Path(text).name == text

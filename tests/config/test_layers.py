@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from nst.config import layers
+from nst.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("conv_1", "conv_1"),
+        ("relu_16", "relu_16"),
+        ("conv1_1", "conv_1"),
+        ("conv4_2", "conv_10"),
+        ("relu4_2", "relu_10"),
+        ("relu5_1", "relu_13"),
+        ("conv5_4", "conv_16"),
+        ("block4_conv2", "relu_10"),  # Keras taps after the ReLU
+        ("block5_conv4", "relu_16"),
+        ("block3_pool", "pool_3"),
+        ("pool3", "pool_3"),
+        ("input", "input"),
+    ],
+)
+def test_names_of_vgg19(name: str, expected: str) -> None:
+    assert layers.canonical(name, "vgg19") == expected
+    assert layers.canonical(name, "vgg19_mini") == expected
+
+
+def test_vgg16_counts_its_own_blocks() -> None:
+    assert layers.canonical("conv4_2", "vgg16") == "conv_9"
+    assert layers.canonical("block5_conv3", "vgg16") == "relu_13"
+    with pytest.raises(InputError, match="vgg16 has no layer 'conv_14'"):
+        layers.canonical("conv_14", "vgg16")
+
+
+def test_every_convolution_has_all_its_names() -> None:
+    known = layers.aliases("vgg19")
+    assert {known[f"conv_{k}"] for k in range(1, 17)} == {f"conv_{k}" for k in range(1, 17)}
+    assert len([n for n in known if n.startswith("block") and "conv" in n]) == 16
+    assert set(known.values()) == {"input", *layers.stages("vgg19")}
+
+
+def test_squeezenet_has_its_own_names() -> None:
+    assert layers.canonical("fire9", "squeezenet1_0") == "fire9"
+    with pytest.raises(InputError, match="fire2, fire3"):
+        layers.canonical("relu4_2", "squeezenet1_0")
+
+
+def test_unknown_name_lists_the_known_and_the_closest() -> None:
+    with pytest.raises(InputError) as caught:
+        layers.canonical("conv4_22", "vgg19")
+    message = str(caught.value)
+    assert "did you mean conv4_2?" in message
+    for part in ("conv_1 … conv_16", "relu_1 … relu_16", "block5_conv4", "input"):
+        assert part in message
+
+
+def test_lists() -> None:
+    assert layers.resolve("conv_4", "vgg19") == ("conv_4",)
+    assert layers.resolve(["relu1_1", "conv_2"], "vgg19") == ("relu_1", "conv_2")
+    with pytest.raises(InputError, match="named twice"):
+        layers.resolve(["relu4_2", "relu_10"], "vgg19")
+    with pytest.raises(InputError, match="no layer is named"):
+        layers.resolve([], "vgg19")
+    with pytest.raises(InputError, match="unknown backbone"):
+        layers.stages("resnet50")

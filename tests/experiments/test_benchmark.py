@@ -1,0 +1,140 @@
+"""The benchmark compares like with like, and counts right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from experiments.benchmark import page as performance_page
+from experiments.benchmark.baseline import Baseline, TappedNetwork
+from experiments.benchmark.measure import Plan, higher, iterations, operations, overhead, seconds
+from nst.backbones.network import Backbone
+from nst.losses.objective import LossSpec, Objective
+
+LAYERS = {"relu_1": 100.0, "relu_3": 50.0}
+
+
+@pytest.fixture
+def larger(picture: Tensor) -> Tensor:
+    """Large enough for five pools: (1, 3, 48, 64)."""
+    return torch.nn.functional.interpolate(picture, scale_factor=2, mode="bilinear")
+
+
+def test_the_baseline_has_our_losses(mini: Backbone, larger: Tensor) -> None:
+    picture, style = larger, larger.flip(3)[..., :40]
+    image = picture * 0.8 + 0.1
+    spec = LossSpec({"relu_4": 1.0}, LAYERS, content="mean", style="mean")
+    ours = Objective(mini, spec, picture, style)
+    for last in (None, "relu_4"):
+        theirs = Baseline(TappedNetwork(mini, last), picture, style, "relu_4", LAYERS)
+        assert float(theirs.loss(image)) == pytest.approx(float(ours(image).sum()), rel=1e-4)
+
+
+def test_one_step_of_the_baseline_is_one_evaluation(mini: Backbone, larger: Tensor) -> None:
+    theirs = Baseline(TappedNetwork(mini), larger, larger.flip(3), "relu_4", LAYERS)
+    for _ in range(8):
+        theirs.step()
+    assert len(theirs.losses) == 8
+    assert theirs.losses[-1] < theirs.losses[0]
+
+
+def test_the_baselines_network_is_plain_and_a_copy(mini: Backbone) -> None:
+    plain = TappedNetwork(mini, "relu_2")
+    assert list(plain.stages) == ["conv_1", "relu_1", "conv_2", "relu_2"]
+    weights = [p for p in plain.parameters() if p.ndim == 4]
+    assert all(w.is_contiguous() for w in weights)
+    assert weights[0].data_ptr() != next(mini.parameters()).data_ptr()
+
+
+def test_operations_by_hand(mini: Backbone) -> None:
+    convolutions = 9 * (3 * 16 + 16 * 16) * 8 * 8 + 9 * 16 * 32 * 4 * 4
+    grams = 16 * 16 * 8 * 8 + 32 * 32 * 4 * 4
+    found = operations(mini, 8, {"relu_1", "relu_3"})
+    assert found == 4 * convolutions + 4 * grams
+
+
+def test_the_higher_of_two_readings() -> None:
+    assert higher({"a": 1.0, "b": {"c": 5.0}}, {"a": 2.0, "b": {"c": 4.0}}) == {
+        "a": 2.0,
+        "b": {"c": 5.0},
+    }
+
+
+def test_times_are_taken_until_they_are_enough() -> None:
+    assert len(seconds(lambda: None, least=0.0)) == 2
+    assert len(seconds(lambda: None, least=100.0, most=7)) == 7
+
+
+def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
+    row = {"backbone": "vgg19", "precision": "bfloat16", "batch": 1, "gflop": 10.0}
+    timed = [{**row, "size": size, "seconds": size**2 / 1e5} for size in (64, 128)]
+    timed += [{**r, "backbone": "vgg19_mini"} for r in timed]
+    timed += [{**r, "precision": "float32"} for r in timed]
+    results = {
+        "machine": "abacus", "threads": 1, "versions": {"torch": torch.__version__},
+        "ceilings": {
+            "copy": 5.0,
+            "float32": {"matmul": 50.0, "convolution": 40.0},
+            "bfloat16": {"matmul": 90.0, "convolution": 100.0},
+        },
+        "versus": [
+            {
+                "size": 64, "baseline": "cut", "precision": "bfloat16", "seconds_baseline": 2.0,
+                "seconds_ours": 1.0, "ratio": 2.0, "low": 1.9, "high": 2.2,
+            }
+        ],
+        "same_loss": [
+            {
+                "backbone": "vgg19_mini", "size": 64, "loss": 1.0, "reached": 0.99, "ratio": 3.0,
+                "baseline_steps": 9, "baseline_seconds": 3.0, "steps": 8, "seconds": 1.0,
+                "fell_back": None,
+            }
+        ],
+        "memory": [
+            {"size": 64, "kind": kind, "megabytes": mb}
+            for kind, mb in (("baseline", 40.0), ("float32", 20.0), ("bfloat16", 10.0))
+        ],
+        "overhead": [
+            {
+                "logger": "wandb", "size": 64, "steps": 9, "loop": 2.0, "optimiser": 1.96,
+                "share": 0.02,
+            }
+        ],
+        "iterations": timed,
+    }  # fmt: skip
+    page = tmp_path / "performance.md"
+    page.write_text(
+        "# Speed\n\nBy hand.\n\n<!-- measured -->\nold\n<!-- end of what was measured -->\nEnd.\n"
+    )
+    for _ in range(2):
+        text = performance_page.write(results, page)
+    written = page.read_text()
+    assert written.startswith("# Speed\n\nBy hand.")
+    assert written.endswith("\nEnd.\n")
+    assert "old" not in written
+    assert written.count(text) == 1
+    assert "**2.00** (1.90–2.20)" in text
+    assert "pixels^1.00" in text
+    assert "10 (0.25)" in text
+    assert "2.0%" in text
+    assert (tmp_path / "images" / "performance.png").stat().st_size < 200_000
+    assert performance_page.write(results, None) == text
+
+
+def test_overhead_is_a_share_of_the_loop() -> None:
+    rows = overhead(Plan(overhead=(32, 2)))
+    assert [row["logger"] for row in rows] == ["none", "wandb"]
+    assert all(0 < row["share"] < 1 for row in rows)
+
+
+def test_an_iteration_is_measured() -> None:
+    plan = Plan(sizes=(32,), batches=(1,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("experiments.benchmark.measure.DTYPES", {"float32": torch.float32})
+        patch.setattr("experiments.benchmark.measure.NETWORKS", ("vgg19_mini",))
+        (row,) = iterations(plan)
+    assert row["seconds"] > 0
+    assert (row["backbone"], row["size"], row["batch"]) == ("vgg19_mini", 32, 1)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nst.errors import InputError
+from nst.reports.sweeps import Sweep, load_sweep, run_command, short
+from nst.runs.folder import RunFolder
+
+
+def fake_run(folder: Path, overrides: list[str], **values: Any) -> None:
+    RunFolder(folder).save_record({"overrides": overrides, "psnr": 20.0, "seed": 0, **values})
+
+
+def plan(folder: Path, jobs: list[list[str]], **values: Any) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = {"study": None, "study_size": "full", "overrides": ["a=1,2"], "jobs": jobs} | values
+    (folder / "sweep.json").write_text(json.dumps(whole))
+
+
+def sweep_of(folder: Path, jobs: list[list[str]]) -> Sweep:
+    for number, job in enumerate(jobs):
+        fake_run(folder / f"{number}_x", job)
+    plan(folder, jobs)
+    return load_sweep([folder])
+
+
+def test_axes_are_the_overrides_that_differ_in_the_order_of_the_jobs(tmp_path: Path) -> None:
+    jobs = [
+        [f"content_layer=conv_{k}", f"seed={s}", "size=64", "device=cpu", "logger.mode=offline"]
+        for k in (1, 4, 8, 9, 10, 11)
+        for s in (0, 1)
+    ]
+    sweep = sweep_of(tmp_path, jobs)
+    assert [axis.key for axis in sweep.axes] == ["content_layer", "seed"]
+    layers = sweep.axes[0]
+    assert layers.values == ("conv_1", "conv_4", "conv_8", "conv_9", "conv_10", "conv_11")
+    assert (layers.label, sweep.axes[1].name("0")) == ("content layer", "seed 0")
+    assert sweep.runs["content_layer"].tolist()[:3] == ["conv_1", "conv_1", "conv_4"]
+    assert sweep.label(3) == "conv_4 · seed 1"
+    assert not sweep.missing
+
+
+def test_a_value_left_out_in_one_sweep_is_its_default(tmp_path: Path) -> None:
+    fake_run(tmp_path / "a" / "0", ["seed=0"])
+    fake_run(tmp_path / "b" / "0", ["seed=0", "backbone=squeezenet1_0"])
+    (axis,) = load_sweep([tmp_path / "a", tmp_path / "b"]).axes
+    assert (axis.key, axis.values) == ("backbone", ("default", "squeezenet1_0"))
+
+
+def test_equal_runs_of_two_sweeps_are_told_apart_by_the_sweep(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        for seed in (0, 1):
+            fake_run(tmp_path / name / str(seed), [f"seed={seed}"])
+    sweep = load_sweep([tmp_path / "b", tmp_path / "a"])
+    assert [(axis.key, axis.values) for axis in sweep.axes] == [
+        ("sweep", ("b", "a")),
+        ("seed", ("0", "1")),
+    ]
+
+
+def test_missing_runs_and_why(tmp_path: Path) -> None:
+    jobs = [[f"seed={seed}"] for seed in range(4)]
+    fake_run(tmp_path / "0", jobs[0])
+    plan(tmp_path, jobs)
+    for seed, log in ((1, "[x][run][ERROR] - size is too small\n"), (2, "")):
+        hydra = tmp_path / str(seed) / ".hydra"
+        hydra.mkdir(parents=True)
+        (hydra / "overrides.yaml").write_text(yaml.safe_dump(jobs[seed]))
+        (hydra.parent / "nst.log").write_text(log)
+    found = {missing.overrides: missing.reason for missing in load_sweep([tmp_path]).missing}
+    assert found == {
+        ("seed=1",): "size is too small",
+        ("seed=2",): "interrupted or still running",
+        ("seed=3",): "not started",
+    }
+
+
+def test_the_study_is_known_from_the_plan(tmp_path: Path) -> None:
+    fake_run(tmp_path / "0", ["study=weights"])
+    plan(tmp_path, [["study=weights"]], study="weights", study_size="quick")
+    sweep = load_sweep([tmp_path])
+    assert (sweep.study, sweep.size) == ("weights", "quick")
+    assert sweep.command == "python run.py -m a=1,2"
+
+
+@pytest.mark.parametrize("name", ["nowhere", "."])
+def test_nothing_to_read(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"no such folder|no complete run"):
+        load_sweep([tmp_path / name])
+
+
+def test_commands_can_be_pasted() -> None:
+    assert run_command(["seed=1"]) == "python run.py seed=1"
+    listed = run_command(["study=weights", "style_layers=[a,b]"])
+    assert listed == 'python run.py study=weights "style_layers=[a,b]" hydra.mode=RUN'
+
+
+def test_short_labels() -> None:
+    assert short("pictures/tubingen.jpg") == "tubingen"
+    assert short("0.5") == "0.5"

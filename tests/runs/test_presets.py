@@ -1,0 +1,148 @@
+"""Every file under conf/ composes and runs; presets hold the published numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import yaml
+from nst.command.cli import CONF
+from nst.losses.losses import LayerSize, gram_matrix, style_loss
+from torch import Tensor
+
+from nst import config
+from nst.backbones.network import Backbone
+from nst.config import Config
+from nst.runs.transfer import Transfer, loss_spec
+from tests.conftest import Compose
+
+CHOICES = [
+    (group, file.stem) for group in config.GROUPS for file in sorted((CONF / group).glob("*.yaml"))
+]
+# Offline, so no ImageNet weights; the small network has VGG-19's layer names and is quick.
+OFFLINE = {
+    "backbone=vgg19": ["backbone.weights=random"],
+    "backbone=vgg16": ["backbone.weights=random"],
+    "backbone=squeezenet1_0": ["backbone.weights=random"],
+    "init=image": ["init.image=ink"],
+    "loss=fastai_lesson8": ["layers=fastai_lesson8"],  # it has a weight for each
+}
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_composes_and_runs_two_steps(
+    composed: Compose, group: str, choice: str
+) -> None:
+    extra = OFFLINE.get(f"{group}={choice}", [])
+    if group == "preset":
+        extra = ["backbone=vgg19_mini", "passes=[]"]
+    cfg = composed(f"{group}={choice}", *extra, "optimizer.steps=2", "size=32", "logger=none")
+    steps = list(Transfer(cfg).run())
+    assert [p.step for p in steps] == [0, 1, 2]
+    assert all(bool(p.terms.isfinite().all()) for p in steps)
+
+
+def test_every_file_starts_with_what_it_is() -> None:
+    for group, choice in CHOICES:
+        lines = (CONF / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
+        comments = [line for line in lines if line.startswith("# ") and "@package" not in line]
+        assert comments, f"{group}/{choice}"
+    assert {group for group, _ in CHOICES} == set(config.GROUPS)
+    assert {folder.name for folder in CONF.iterdir() if folder.is_dir()} == set(config.GROUPS)
+
+
+def test_presets_cite_their_source_and_have_a_loss_of_their_own() -> None:
+    presets = {choice for group, choice in CHOICES if group == "preset"}
+    recipes = "gatys2015 gatys_notebook neural_style pytorch_tutorial chollet_keras "
+    recipes += "deeplearning_ai fastai_lesson8 cmu_study"
+    assert presets == set(recipes.split())
+    for preset in presets:
+        assert (CONF / "loss" / f"{preset}.yaml").is_file()
+        values = yaml.safe_load((CONF / "preset" / f"{preset}.yaml").read_text(encoding="utf-8"))
+        assert {"override /loss": preset} in values["defaults"]
+
+
+Preset = Callable[[str], Config]
+
+
+@pytest.fixture
+def preset(composed: Compose) -> Preset:
+    def build(name: str) -> Config:
+        return composed(f"preset={name}")
+
+    return build
+
+
+def layers(cfg: Config) -> tuple[str, str]:
+    content, style = config.layer_sets(cfg)
+    return " ".join(content), " ".join(style)
+
+
+BLOCK_STARTS = "relu_1 relu_3 relu_5 relu_9 relu_13"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "style"),
+    [
+        ("gatys2015", "relu_10", BLOCK_STARTS),
+        ("gatys_notebook", "relu_10", BLOCK_STARTS),
+        ("neural_style", "relu_10", BLOCK_STARTS),
+        ("pytorch_tutorial", "conv_4", "conv_1 conv_2 conv_3 conv_4 conv_5"),
+        ("chollet_keras", "relu_14", BLOCK_STARTS),
+        ("deeplearning_ai", "relu_16", BLOCK_STARTS),
+        ("fastai_lesson8", "relu_9", "relu_2 relu_4 relu_6 relu_9 relu_12"),  # VGG-16 counts so
+    ],
+)
+def test_layers_of_the_recipes(preset: Preset, name: str, content: str, style: str) -> None:
+    assert layers(preset(name)) == (content, style)
+
+
+def test_numbers_of_the_recipes(preset: Preset) -> None:
+    gatys = preset("gatys2015")
+    assert gatys.backbone.pooling.name == "avg"
+    assert gatys.loss.content_weight / gatys.loss.style_weight == 1e-3
+    assert loss_spec(gatys).style_layers["relu_1"] == pytest.approx(1 / 5)
+    course = preset("deeplearning_ai")
+    assert (course.loss.content_weight, course.loss.style_weight) == (10, 40)
+    assert (course.optimizer.name.name, course.optimizer.clamp) == ("adam", True)
+    assert (course.optimizer.steps, course.snapshot_every) == (3001, 250)
+    assert loss_spec(course).style_layers["relu_1"] == pytest.approx(0.2)
+    keras = preset("chollet_keras")
+    assert keras.optimizer.lr == pytest.approx(100 / 255**2, rel=1e-4)
+    assert keras.loss.tv_weight == pytest.approx(1e-6 * 255**2.5, rel=1e-4)
+    assert (keras.optimizer.decay_rate, keras.optimizer.decay_steps) == (0.96, 100)
+    fastai = preset("fastai_lesson8")
+    assert list(loss_spec(fastai).style_layers.values()) == [0.05, 0.2, 0.2, 0.25, 0.3]
+    assert (fastai.backbone.name.name, fastai.backbone.pooling.name) == ("vgg16", "avg")
+    johnson = preset("neural_style")
+    assert (johnson.loss.content_weight, johnson.loss.style_weight) == (5, 100)
+    assert johnson.init.scale == pytest.approx(1e-3 / 255, rel=1e-2)
+    assert johnson.loss.tv_weight == pytest.approx(1e-3 / 2 * 255**2, rel=1e-4)
+    tutorial = preset("pytorch_tutorial")
+    assert (tutorial.loss.content_weight, tutorial.loss.style_weight) == (1, 1e6)
+    assert (tutorial.optimizer.steps, tutorial.optimizer.clamp) == (300, True)
+    notebook = preset("gatys_notebook")
+    assert notebook.optimizer.steps == 500
+    assert [(p.scale * 512, p.steps) for p in notebook.passes] == [(800, 200)]
+
+
+def test_the_notebook_is_neural_style_with_other_weights(composed: Compose) -> None:
+    """gatys_notebook = neural_style with style 1000, content 1, TV 0."""
+    weights = ["loss.style_weight=1000", "loss.content_weight=1", "loss.tv_weight=0"]
+    steps = ["backbone=vgg19_mini", "optimizer.steps=3", "init=noise"]
+    notebook = list(Transfer(composed("loss=gatys_notebook", *steps)).run())
+    johnson = list(Transfer(composed("loss=neural_style", *weights, *steps)).run())
+    for a, b in zip(notebook, johnson, strict=True):
+        assert a.terms.tolist() == b.terms.tolist()
+
+
+def test_the_tutorials_style_loss_is_gatys_times_4e6_over_c_squared(
+    composed: Compose, mini: Backbone, picture: Tensor
+) -> None:
+    tutorial = loss_spec(composed("loss=pytorch_tutorial"))
+    gatys = loss_spec(composed("loss=gatys2015"))
+    g, a = (gram_matrix(mini(x, ["relu_3"])["relu_3"]) for x in (picture, picture.flip(1)))
+    size = LayerSize(channels=32, positions=12 * 16, pixels=24 * 32)
+    ours = tutorial.style_weight * style_loss(g, a, size, tutorial.style)
+    paper = style_loss(g, a, size, gatys.style)
+    assert ours.item() == pytest.approx(1e6 * 4 * paper.item() / 32**2, rel=1e-5)

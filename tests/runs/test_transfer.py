@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from nst.optimizers.optimize import Step, lbfgs
+from PIL import Image
+
+from nst.backbones.network import Backbone
+from nst.config import config_hash
+from nst.errors import InputError
+from nst.losses.objective import LossSpec, Objective
+from nst.runs.passes import coarse_scales, style_side
+from nst.runs.transfer import Progress, Transfer, loss_spec, pick_device
+from tests.conftest import Compose
+
+
+def run(composed: Compose, *overrides: str) -> list[Progress]:
+    return list(Transfer(composed(*overrides)).run())
+
+
+def test_steps_count_from_the_start_image(composed: Compose) -> None:
+    steps = run(composed, "optimizer.steps=3")
+    assert [p.step for p in steps] == [0, 1, 2, 3]
+    seconds = [p.seconds for p in steps]
+    assert seconds == sorted(seconds)
+    assert run(composed, "optimizer.steps=0")[-1].step == 0
+
+
+def test_the_same_seed_gives_the_same_bytes(composed: Compose) -> None:
+    overrides = ("init=noise", "optimizer.steps=6")
+    a, b = run(composed, *overrides)[-1], run(composed, *overrides)[-1]
+    assert torch.equal(a.images, b.images)
+    assert torch.equal(a.terms, b.terms)
+    other = run(composed, *overrides, "seed=1")[-1]
+    assert not torch.equal(a.images, other.images)
+
+
+@pytest.mark.parametrize("task", ["transfer", "content", "texture"])
+def test_every_task_lowers_its_loss(composed: Compose, task: str) -> None:
+    steps = run(composed, f"task={task}", "size=48", "optimizer.steps=30")
+    first, last = (float(p.terms.sum()) for p in (steps[0], steps[-1]))
+    assert last < 0.5 * first
+
+
+def test_the_output_has_the_contents_shape_or_the_styles(composed: Compose) -> None:
+    wide = ("content=chelsea", "optimizer.steps=0")
+    assert run(composed, *wide, "size=48")[0].images.shape == (1, 3, 32, 48)
+    texture = run(composed, *wide, "task=texture", "style=coffee", "style_size=64", "size=48")
+    assert texture[0].images.shape == (1, 3, 32, 48)
+
+
+def test_where_a_run_starts(composed: Compose, tmp_path: Path) -> None:
+    def start(*overrides: str) -> torch.Tensor:
+        return run(composed, "optimizer.steps=0", "size=32", *overrides)[0].images
+
+    content, style = start("init=content"), start("init=style")
+    assert torch.equal(start("task=transfer"), content)
+    assert start("task=content").std() < 0.08  # grey with noise
+    assert start("task=texture").std() < 0.08
+    torch.testing.assert_close(
+        style.mean((2, 3)), start("task=texture", "init=style").mean((2, 3)), atol=0.05, rtol=0
+    )
+    Image.new("RGB", (9, 5), (255, 0, 0)).save(tmp_path / "red.png")
+    red = start("init=image", f"init.image={tmp_path / 'red.png'}")
+    assert red.shape == content.shape
+    torch.testing.assert_close(red[0, 0].mean(), torch.tensor(1.0))
+    noisy = start("init=content", "init.scale=0.25", "init.distribution=uniform")
+    assert 0.05 < (noisy - content).abs().mean() < 0.25
+    smooth = start("init=smooth_noise", "init.scale=0.2")
+    assert smooth.std() > 0.1
+
+
+def test_a_second_pass_goes_on_from_the_enlarged_result(composed: Compose) -> None:
+    overrides = ("size=32", "optimizer.steps=4", "passes=[{scale:1.5,steps:3}]")
+    steps = run(composed, *overrides)
+    assert [p.step for p in steps] == list(range(8))
+    assert [max(p.images.shape[2:]) for p in steps] == [32] * 5 + [48] * 3
+    again = Transfer(composed(*overrides))
+    for _ in range(2):  # a run can be repeated
+        assert [max(p.images.shape[2:]) for p in again.run()][::7] == [32, 48]
+    assert config_hash(composed(*overrides)) != config_hash(composed("optimizer.steps=4"))
+
+
+def test_weights_reach_the_objective(composed: Compose) -> None:
+    spec = loss_spec(
+        composed(
+            "style_layers=[conv_2,conv_4]", "loss.style_layer_weights=[3,0.5]", "loss=gatys2015"
+        )
+    )
+    assert spec.style_layers == {"conv_2": 3.0, "conv_4": 0.5}
+    assert (spec.content, spec.style, spec.style_weight) == ("half_sum", "gatys", 1000.0)
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(InputError, match="device=cuda:99: this machine has no such device"):
+        pick_device("cuda:99")
+
+
+def test_a_loss_that_starts_infinite_is_refused(composed: Compose) -> None:
+    overrides = ("loss=gatys2015", "loss.style_weight=1e300", "optimizer.steps=1")
+    with pytest.raises(InputError, match="start image's loss is not finite"):
+        run(composed, *overrides)
+
+
+DIFFERENT = (
+    ("init=noise", "seed=0"),
+    ("init=smooth_noise", "seed=1", "style=swirl", "style_size=64"),
+    ("init=content", "init.scale=0.1", "loss.style_weight=30", "loss.content_weight=2"),
+    (
+        "init=style",
+        "init.scale=0.1",  # at the style itself Adam's first step would be of rounding's signs
+        "style=ink",
+        "loss.tv_weight=0",
+        "loss.style_layer_weights=[1,0,0,2,1]",
+    ),
+)
+
+
+@pytest.mark.parametrize("optimizer", [["lbfgs"], ["adam"], ["sgd", "optimizer.lr=1e-4"]])
+def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[str]) -> None:
+    """Up to rounding, which every step amplifies: hence few."""
+    name, *rate = optimizer
+    passes = "passes=[{scale:1.5,steps:2}]"
+    shared = (f"optimizer={name}", *rate, "optimizer.steps=4", passes, "precision=float32")
+    shared += ("layers=gatys2015",)
+    cfgs = [composed(*own, *shared) for own in DIFFERENT]
+    together = list(Transfer(*cfgs).run())
+    for i, cfg in enumerate(cfgs):
+        alone = list(Transfer(cfg).run())
+        assert [p.step for p in alone] == [p.step for p in together]
+        for a, b in zip(alone, together, strict=True):
+            torch.testing.assert_close(b.terms[i].sum(), a.terms.sum(), rtol=1e-2, atol=0)
+            assert (b.images[i] - a.images[0]).abs().mean() < 2e-3
+        assert int(alone[-1].restarts[0]) == int(together[-1].restarts[i])
+
+
+def test_in_double_precision_a_batch_is_exact(mini: Backbone, picture: torch.Tensor) -> None:
+    """Long after single precision has gone apart: 40 steps of L-BFGS to 1e-9."""
+    backbone = copy.deepcopy(mini).double()
+    specs = [LossSpec({"conv_4": 1.0}, {"relu_1": 1.0, "relu_5": w}) for w in (0.1, 10.0, 3.0)]
+    content = picture.double()
+    styles = [content.flip(2), content[..., :20], content.flip(3)]
+    starts = content * torch.tensor([0.9, 0.5, 0.2]).view(-1, 1, 1, 1)
+
+    def last(spec: list[LossSpec], style: list[torch.Tensor], start: torch.Tensor) -> Step:
+        evaluate = Objective(backbone, spec, content, style).value_and_gradient
+        *_, step = lbfgs(evaluate, start, steps=40, clamp=True)
+        return step
+
+    together = last(specs, styles, starts)
+    for i in range(3):
+        alone = last(specs[i : i + 1], styles[i : i + 1], starts[i : i + 1])
+        torch.testing.assert_close(together.images[i], alone.images[0], rtol=0, atol=1e-9)
+
+
+def test_what_cannot_share_is_refused(composed: Compose) -> None:
+    with pytest.raises(ValueError, match="cannot share a batch"):
+        Transfer(composed(), composed("content_layer=conv_2"))
+
+
+def test_a_gpu_is_waited_for_where_numbers_are_read(
+    composed: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every tenth step, counted through all passes, a pass's last, and at snapshots."""
+    waits: list[int] = []
+    transfer = Transfer(composed("optimizer.steps=1", "snapshot_every=12"))
+    transfer.device = torch.device("cuda")
+    zero = torch.zeros(1, 1)
+    monkeypatch.setattr("torch.accelerator.synchronize", lambda: waits.append(0))
+    steps = iter([Step(index, zero, zero, zero) for index in range(26)])
+    timed = [
+        (step.index, len(waits), settled) for step, _, settled in transfer._timed(steps, 5, 30)
+    ]
+    counts = {index: count for index, count, _ in timed}
+    waited = [i for i in counts if counts[i] > counts.get(i - 1, 0)]
+    assert waited == [i for i, _, settled in timed if settled] == [5, 7, 15, 19, 25]
+
+
+def test_from_coarse_to_fine(composed: Compose) -> None:
+    steps = run(composed, "size=64", "optimizer.steps=9", "scales=[0.25,0.5]")
+    assert [p.step for p in steps] == list(range(3 + 3 + 9 + 1))
+    sides = [p.images.shape[3] for p in steps]
+    assert sides == [16] * 4 + [32] * 3 + [64] * 9
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (("task=texture",), (0.5,)),
+        (("task=texture", "size=512"), (0.25, 0.5)),
+        (("task=texture", "scales=1"), ()),
+        (("task=texture", "size=192"), ()),
+        (("task=texture", "init=content"), ()),
+        (("task=texture", "preset=gatys2015"), ()),
+        (("task=transfer", "init=noise"), ()),
+        (("task=transfer", "scales=[0.5]"), (0.5,)),
+    ],
+)
+def test_when_a_run_begins_coarsely(
+    composed: Compose, overrides: tuple[str, ...], expected: tuple[float, ...]
+) -> None:
+    assert coarse_scales(composed("size=256", *overrides, "backbone=vgg19_mini")) == expected
+
+
+def test_a_coarse_styles_size_follows(composed: Compose) -> None:
+    cfg = composed("size=64", "style_size=32", "scales=[0.5]")
+    assert [style_side(cfg, side) for side in (32, 64, 128)] == [16, 32, 32]
+
+
+@pytest.mark.parametrize("scales", ["[0.5,0.25]", "[0.5,1.5]", "often", "true", "[0.1]"])
+def test_scales_that_cannot_work(composed: Compose, scales: str) -> None:
+    with pytest.raises(InputError, match="scales="):
+        composed("size=64", f"scales={scales}")
