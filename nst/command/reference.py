@@ -1,6 +1,6 @@
 """The page docs/configuration.md: every group, key, loss and layer name, from the code itself.
 
-``python -m nst.command.reference > docs/configuration.md`` writes it again.
+``python -m nst.command.reference docs/configuration.md`` writes it again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import yaml
@@ -25,7 +26,7 @@ from nst.losses.registry import losses
 _HEAD = """\
 # Configuration
 
-<!-- Generated: python -m nst.command.reference > docs/configuration.md -->
+<!-- Written by: python -m nst.command.reference docs/configuration.md -->
 
 A run is described by keys. `python run.py key=value …` sets a key, `group=choice` sets all keys
 that a file of `conf/GROUP/` names, and later settings win over earlier ones. In Python,
@@ -50,7 +51,7 @@ The content loss and the style loss are named by `loss.content` and `loss.style`
 keys below these, as `loss.style.normalization=relative`. Losses on pixels are listed under
 `loss.pixels` with their weights, as `loss.pixels.pixel_statistics.weight=30`; total variation is
 always among them, with its weight in `loss.tv_weight`. An option that a loss does not have is
-refused. The defaults below are those of the loss itself; `loss=balanced` and the recipes set others.
+refused. The defaults below are the loss's own; `loss=balanced` and the recipes set others.
 """
 
 _LAYERS = """\
@@ -174,7 +175,7 @@ def _choices(option: str, choices: Mapping[str, Any]) -> str:
         [f"`{name}`", _cell(_markdown((inspect.getdoc(function) or "").partition("\n\n")[0]))]
         for name, function in choices.items()
     ]
-    return _table([f"`{option}`", "k"], rows)
+    return _table([f"`{option}`", "the loss, or its factor k"], rows)
 
 
 def _options_in_words(loss: type[LayerLoss]) -> dict[str, str]:
@@ -193,12 +194,7 @@ def _markdown(text: str) -> str:
     )
     text = re.sub(r":math:`([^`]+)`", r"$\1$", text)
     text = re.sub(r":\w+:`([^`]+)`", r"`\1`", text)
-    return text.replace("``", "`").replace("````", "```") if "```" not in text else _inline(text)
-
-
-def _inline(text: str) -> str:
-    """``code`` as `code`, outside of fenced blocks."""
-    parts = re.split(r"(```math\n.*?\n```)", text, flags=re.S)
+    parts = re.split(r"(```math\n.*?\n```)", text, flags=re.S)  # code in words, not in formulas
     return "".join(p if p.startswith("```") else p.replace("``", "`") for p in parts)
 
 
@@ -233,6 +229,13 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
+def main() -> None:
+    """Write the page to the file that is given, or print it."""
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_bytes(page().encode())
+    else:
+        sys.stdout.buffer.write(page().encode())
+
+
 if __name__ == "__main__":
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    sys.stdout.write(page())
+    main()
