@@ -31,7 +31,7 @@ class LayerTerms:
     """The losses of one evaluation, layer by layer.
 
     The forward pass calls :meth:`add` with the rows of a layer as they come and :meth:`close` when
-    all are there; the backward pass asks :meth:`gradient` for what the layer's losses add. A loss
+    all have come; the backward pass asks :meth:`gradient` for what the layer's losses add. A loss
     that is not additive gets its layer whole, and its gradient is computed at once.
 
     Attributes:
@@ -73,7 +73,7 @@ class LayerTerms:
         self._gradients[term.name] = gradient
 
     def close(self, layers: Iterable[str]) -> None:
-        """All rows of these layers are there: the terms of additive losses follow."""
+        """All rows of these layers have come: the terms of additive losses follow."""
         for layer in layers:
             for term in self.objective.at(layer):
                 if term.name in self._running:

@@ -94,7 +94,7 @@ class LayerLoss(ABC):
             features: (N, C, H, W), float32 or bfloat16
             reference: of the target
             weights: (N or 1, 1, H, W), at least 0: how much each position counts. None: all alike
-            rows: how many rows at the top count; those below are there for :attr:`reach`
+            rows: how many rows at the top count; those below are context, for :attr:`reach`
 
         Returns:
             (N, …), at least float32; a mean over positions where the loss is additive.
@@ -150,7 +150,7 @@ class LayerLoss(ABC):
     def value_and_gradient(
         self, features: Tensor, target: Target, size: LayerSize
     ) -> tuple[Tensor, Tensor]:
-        """Loss (N,) and its gradient (N, C, H, W) of a layer that is there as a whole."""
+        """Loss (N,) and its gradient (N, C, H, W) of a whole layer."""
         leaf = at_least_float32(features.detach()).requires_grad_(True)
         with torch.enable_grad():
             values = self.distance(self.statistic(leaf, target.reference), target, size)
