@@ -80,14 +80,11 @@ class LayerTerms:
                     self._close(term, self._running.pop(term.name))
 
     def _close(self, term: Term, running: _Running) -> None:
-        target, weight = self.objective.target(term), self.objective.weight(term)
-        statistic = running.mean.detach().requires_grad_(True)
         size = LayerSize(running.channels, running.positions, self._pixels)
-        with torch.enable_grad():
-            values = weight * term.loss.distance(statistic, target, size)
-            (upstream,) = torch.autograd.grad(values.sum(), statistic)
-        self.values[term.name] = values.detach()
-        self._upstream[term.name] = upstream.div_(running.positions)
+        target, weight = self.objective.target(term), self.objective.weight(term)
+        self.values[term.name], self._upstream[term.name] = term.loss.value_and_upstream(
+            running.mean, target, size, weight
+        )
 
     def gradient(self, g: Tensor | None, layer: str, y: Tensor, low: int = 0) -> Tensor | None:
         """What arrives at features y (N, C, rows, W) and what the layer's losses add, in place."""

@@ -16,8 +16,8 @@ K. Crowson's style-transfer-pytorch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import torch
@@ -55,6 +55,13 @@ class Target:
 
     statistic: Tensor
     reference: tuple[Tensor, ...] = ()
+    _derived: dict[Hashable, Tensor] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
+        """What a loss derives from the target alone, computed at the first call with a key."""
+        if key not in self._derived:
+            self._derived[key] = compute()
+        return self._derived[key]
 
 
 class LayerLoss(ABC):
@@ -146,6 +153,27 @@ class LayerLoss(ABC):
             (gradient,) = torch.autograd.grad((total * upstream).sum(), leaf)
         gradient = gradient.to(features.dtype)
         return gradient if into is None else into.add_(gradient)
+
+    def value_and_upstream(
+        self, statistic: Tensor, target: Target, size: LayerSize, weight: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The weighted loss, and the upstream gradient that :meth:`gradient` takes.
+
+        By autograd through :meth:`distance`; a subclass may have its closed form.
+
+        Args:
+            statistic: of an additive loss, (N, …); may be overwritten
+            target, size: as for :meth:`distance`
+            weight: (N or 1,), what the loss is multiplied with
+
+        Returns:
+            (N,), and (N, …): the gradient at the sum over positions of the statistic.
+        """
+        statistic = statistic.detach().requires_grad_(True)
+        with torch.enable_grad():
+            values = weight * self.distance(statistic, target, size)
+            (upstream,) = torch.autograd.grad(values.sum(), statistic)
+        return values.detach(), upstream.div_(size.positions)
 
     def value_and_gradient(
         self, features: Tensor, target: Target, size: LayerSize
