@@ -70,3 +70,16 @@ def test_what_is_symmetric_in_the_formula_is_symmetric() -> None:
 def test_a_ridge_that_cannot_be_is_refused(ridge: float) -> None:
     with pytest.raises(InputError, match=r"loss\.style\.ridge=.*: expected 1e-06 to 1"):
         Wasserstein2(ridge=ridge)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 1e-3])
+def test_a_style_that_is_all_but_flat_can_be_compared(noise: float) -> None:
+    """A white page's features: large means, hardly any variance, in float32."""
+    generator = torch.Generator().manual_seed(0)
+    means = torch.rand(1, 64, 1, 1, generator=generator)
+    style = means + noise * torch.randn(1, 64, 40, 40, generator=generator)
+    for loss in (Wasserstein2("relative"), Wasserstein2("mean")):
+        assert value(loss, style, style, None).item() == pytest.approx(0, abs=1e-9)
+        moved = value(loss, style + 0.1, style, None).item()
+        scale = 64 if loss.normalization == "mean" else means.square().sum().item()
+        assert moved == pytest.approx(64 * 0.01 / scale, rel=0.01)
