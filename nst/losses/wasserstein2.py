@@ -80,15 +80,15 @@ class Wasserstein2(LayerLoss):
         mean, covariance = _gaussian(statistic)
         style_mean, style_covariance = _gaussian(target.statistic)
         variances = style_covariance.diagonal(dim1=1, dim2=2)
-        ridge = self.ridge * variances.mean(1) + _rounding(target.statistic)
-        ridge = ridge[:, None, None] * torch.eye(
-            size.channels, dtype=ridge.dtype, device=ridge.device
+        ridge = (self.ridge * variances.mean(1) + _rounding(target.statistic))[:, None, None]
+        ridge = ridge * torch.eye(size.channels, dtype=ridge.dtype, device=ridge.device)
+        covariance = covariance + ridge
+        factor = target.once(
+            ("factor", self.ridge), lambda: torch.linalg.cholesky(style_covariance + ridge)
         )
-        covariance, style_covariance = covariance + ridge, style_covariance + ridge
-        factor = torch.linalg.cholesky(style_covariance)
         squares = torch.linalg.eigvalsh(factor.transpose(1, 2) @ covariance @ factor)
         together = squares.clamp_min(_TINY**2).sqrt().sum(1)
-        traces = sum(c.diagonal(dim1=1, dim2=2).sum(1) for c in (covariance, style_covariance))
+        traces = covariance.diagonal(dim1=1, dim2=2).sum(1) + factor.square().sum((1, 2))
         squared = (mean - style_mean).square().sum(1) + traces - 2 * together
         if self.normalization == "mean":
             scale = squared.new_tensor(float(size.channels))

@@ -92,12 +92,13 @@ def autograd(loss: LayerLoss, features: Tensor, target: Target) -> tuple[Tensor,
 def upstream_of(
     loss: LayerLoss, features: Tensor, target: Target, weights: Tensor | None = None
 ) -> Tensor:
-    """The upstream gradient at the sum over positions, as the engine computes it."""
+    """The upstream gradient at the sum over positions of the statistic, by autograd."""
     statistic = loss.statistic(features, target.reference, weights).detach().requires_grad_()
     values = loss.distance(statistic, target, size_of(features, 400))
     (upstream,) = torch.autograd.grad(values.sum(), statistic)
-    mass = features[0, 0].numel() if weights is None else weights.sum((1, 2, 3))
-    return (upstream.transpose(0, -1) / mass).transpose(0, -1)
+    mass = features.new_full((1,), features[0, 0].numel())
+    mass = mass if weights is None else weights.sum((1, 2, 3))
+    return upstream / mass.view(-1, *[1] * (upstream.ndim - 1))
 
 
 @every_loss
@@ -140,6 +141,20 @@ def test_value_and_gradient_are_those_of_statistic_and_distance(loss: LayerLoss)
         own_values, own_gradient = loss.value_and_gradient(images, target, size_of(images, 400))
     torch.testing.assert_close(own_values, values, rtol=1e-9, atol=1e-15)
     torch.testing.assert_close(own_gradient, gradient, rtol=1e-9, atol=1e-15)
+
+
+@every_additive_loss
+def test_its_weighted_value_and_upstream_gradient_are_autograds(loss: LayerLoss) -> None:
+    """With a weight of each image's own, and one target for both."""
+    images, target = layer(36, n=2), target_of(loss, layer(37))
+    weight = torch.tensor([2.0, 0.5], dtype=torch.float64)
+    statistic = loss.statistic(images, target.reference)
+    values, upstream = loss.value_and_upstream(
+        statistic.clone(), target, size_of(images, 400), weight
+    )
+    torch.testing.assert_close(values, weight * value(loss, images, target))
+    expected = weight.view(-1, *[1] * (upstream.ndim - 1)) * upstream_of(loss, images, target)
+    torch.testing.assert_close(upstream, expected, rtol=1e-9, atol=1e-15)
 
 
 @every_additive_loss
