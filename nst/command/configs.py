@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -69,7 +70,8 @@ def _rendered(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return str(value).lower() if isinstance(value, bool) else repr(value)
     if isinstance(value, str | Path):
-        text = str(value).replace("\\", "\\\\").replace("'", "\\'")
+        # Hydra's grammar takes backslashes as they are, but for those before a quotation mark
+        text = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), str(value))
         return f"'{text}'"
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}: {_rendered(v)}" for key, v in value.items()) + "}"

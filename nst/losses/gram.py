@@ -262,7 +262,7 @@ class Gram(LayerLoss):
         """What each of the matrices counts, (1,) or (5,)."""
         share, count = self.shifted_gram_share, len(NEIGHBORS)
         shares = [1 - share, *[share / count] * count] if share else [1.0]
-        return target.once("shares", lambda: target.statistic.new_tensor(shares))
+        return target.once(("shares", share), lambda: target.statistic.new_tensor(shares))
 
     def gradient(
         self,
