@@ -13,7 +13,6 @@ import torch
 import yaml
 
 import nst
-from nst.backbones.load import load_backbone
 from nst.command.configs import CONF
 from nst.config import Config, InitKind, LossConfig, OptimizerConfig, check, to_dict
 from nst.config.schema import BackboneConfig, InitConfig
@@ -72,7 +71,7 @@ def test_from_the_content_means_without_noise(composed: Compose) -> None:
 def test_a_config_without_a_recipe_is_refused_in_one_line() -> None:
     for refuse in (check, Transfer):
         with pytest.raises(InputError) as caught:
-            refuse(Config())  # type: ignore[operator]
+            refuse(Config())
         assert "is not set; nst.compose() makes a whole config" in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -154,10 +153,14 @@ def test_a_loss_file_says_only_what_it_sets(file: Path) -> None:
     said = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     default = dataclasses.asdict(LossConfig())
     redundant = redundant_keys(said, default, "")
-    roles: tuple[Role, ...] = ("content", "style")
-    parts = [(role, role, said.get(role, {})) for role in roles]
-    parts += [("pixels", f"pixels.{name}", {"name": name, **options})
-              for name, options in said.get("pixels", {}).items()]  # fmt: skip
+    parts: list[tuple[Role, str, dict[str, Any]]] = [
+        ("content", "content", said.get("content", {})),
+        ("style", "style", said.get("style", {})),
+        *(
+            ("pixels", f"pixels.{name}", {"name": name, **options})
+            for name, options in said.get("pixels", {}).items()
+        ),
+    ]
     for role, key, settings in parts:
         options = {k: v for k, v in settings.items() if k not in ("name", "weight")}
         if settings:
