@@ -14,9 +14,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from experiments.studies.measures import rank_correlation
-from nst.reports.figures import one_plot
-from nst.reports.report import Finding, Study
+from experiments.measures import rank_correlation
+from nst.reports.studies import Comparison, Finding, Study
+from nst.reports.style import one_plot
 from nst.reports.sweeps import Sweep
 
 
@@ -69,6 +69,12 @@ STUDY = Study(
     question="How much of the content survives as the weights change?",
     published="The ratio decides: content/10 and content/100 give way to the style.",
     judge=judge,
+    comparison=Comparison(
+        by="style_to_content",
+        results=("psnr", "ssim"),
+        across=("style_to_content",),
+        figures=("trade_off", "psnr_map"),
+    ),
     rows="loss.content_weight",
     columns="loss.style_weight",
     figures=figures,
