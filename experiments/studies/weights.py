@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from experiments.measures import rank_correlation
 from nst.reports.studies import Comparison, Finding, Study
@@ -55,9 +55,11 @@ def figures(sweep: Sweep) -> Mapping[str, Figure]:
     picture = axes.scatter(style, content, c=ratios(sweep), norm="log", cmap="viridis", s=36)
     for axis, set_scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
         set_scale("log")
-        axis.set_minor_formatter(NullFormatter())
+        axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        low, high = axis.get_view_interval()
+        few = MaxNLocator(5) if high < 10 * low else LogLocator(subs=(1.0, 2.0, 5.0))
+        axis.set_major_locator(few)
     axes.set_xlabel("style loss, unweighted")
     axes.set_ylabel("content loss, unweighted")
     figure.colorbar(picture, ax=axes, label="style weight / content weight")

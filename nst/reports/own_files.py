@@ -97,12 +97,12 @@ class OwnFiles:
                 self._add(name, _digest(self.folder / name))
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove those of these files that are the report's, and the folders they leave empty."""
-        for name in [name for name in names if self.owns(name)]:
+        """Remove those of these files that are the report's, and empty folders around them."""
+        own = [name for name in names if self.owns(name)]
+        for name in own:
             (self.folder / name).unlink()
-            for parent in PurePosixPath(name).parents[:-1]:
-                with contextlib.suppress(OSError):
-                    (self.folder / parent).rmdir()
+        for parent in {parent for name in own for parent in PurePosixPath(name).parents[:-1]}:
+            _remove_empty(self.folder / parent)
 
     def _add(self, name: str, digest: str) -> None:
         self._sums[name] = digest
@@ -147,6 +147,15 @@ def _is_own_page(page: Path) -> bool:
         return False
     with page.open("rb") as file:
         return _GENERATED in file.read(1024)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder where it holds no file; else those below it that hold none."""
+    if _is_folder(folder):
+        for inside in folder.iterdir():
+            _remove_empty(inside)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _is_empty(folder: Path) -> bool:

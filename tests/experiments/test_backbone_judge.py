@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from experiments.backbone import judge as judge_backbone
-from nst.backbones.network import load_backbone
+from nst.backbones.load import load_backbone
 from nst.pictures.samples import load_image
 
 
