@@ -128,6 +128,7 @@ def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
     assert performance_page.write(results, None) == text
 
 
+@pytest.mark.slow
 def test_overhead_is_a_share_of_the_loop() -> None:
     rows = overhead(Plan(overhead=(32, 2)))
     assert [row["logger"] for row in rows] == ["none", "wandb"]

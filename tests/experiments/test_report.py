@@ -8,6 +8,7 @@ from experiments.report import main
 from tests.reports.sweeping import run_sweep
 
 
+@pytest.mark.slow
 def test_the_command_prints_where_the_page_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

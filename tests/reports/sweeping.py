@@ -13,16 +13,15 @@ from nst.runs.job import run_job
 QUICK = ("size=24", "optimizer.steps=2", "logger=none", "device=cpu")
 
 
-def run_sweep(folder: Path, *overrides: str, skip: int = 0) -> Path:
+def run_sweep(folder: Path, *overrides: str) -> Path:
     """Run the jobs of some overrides into a folder, and write their plan.
 
     Args:
         folder: of the sweep
         overrides: as on the command line, several values with commas
-        skip: how many jobs at the start to plan and not to run
     """
     jobs = expand_sweep([*overrides, *QUICK])
-    for number, job in list(enumerate(jobs))[skip:]:
+    for number, job in enumerate(jobs):
         run_job(nst.compose(*job), Context(folder / str(number), overrides=job))
     study = next((o.partition("=")[2] for o in overrides if o.startswith("study=")), None)
     SweepPlan(study, "quick", list(overrides), jobs, report=True).write(folder)

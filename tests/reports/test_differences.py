@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from nst.reports.differences import difference, difference_figure, seed_groups
 from nst.reports.sweeps import load_sweep
-from tests.reports.sweeping import run_sweep
 
 
 def test_a_difference_is_signed_and_of_the_mean_of_the_colors() -> None:
@@ -22,9 +21,9 @@ def test_a_difference_is_signed_and_of_the_mean_of_the_colors() -> None:
     assert between.rms == pytest.approx(50**0.5)
 
 
-def test_seeds_are_compared_with_each_other_and_with_the_original(tmp_path: Path) -> None:
-    folder = run_sweep(tmp_path, "seed=0,1", "init=noise", "task=content")
-    ((name, differences),) = seed_groups(load_sweep([folder])).items()
+def test_seeds_are_compared_with_each_other_and_with_the_original(layers_and_seeds: Path) -> None:
+    one_layer = [layers_and_seeds / "0", layers_and_seeds / "1"]
+    ((name, differences),) = seed_groups(load_sweep(one_layer)).items()
     assert name == "seed_difference"
     assert [each.name for each in differences] == [
         *("seed 0 − seed 1", "seed 0 − original", "seed 1 − original"),
@@ -37,8 +36,7 @@ def test_seeds_are_compared_with_each_other_and_with_the_original(tmp_path: Path
     assert [axes.get_title() for axes in figure.axes[:3]] == [each.name for each in differences]
 
 
-def test_a_group_for_each_value_of_the_other_axes(tmp_path: Path) -> None:
-    folder = run_sweep(tmp_path, "content_layer=conv_1,conv_2", "seed=0,1", "init=noise")
-    groups = seed_groups(load_sweep([folder]))
-    assert list(groups) == ["seed_difference_conv_1", "seed_difference_conv_2"]
-    assert seed_groups(load_sweep([folder / "0"])) == {}
+def test_a_group_for_each_value_of_the_other_axes(layers_and_seeds: Path) -> None:
+    groups = seed_groups(load_sweep([layers_and_seeds]))
+    assert list(groups) == ["seed_difference_conv_1", "seed_difference_conv_4"]
+    assert seed_groups(load_sweep([layers_and_seeds / "0"])) == {}

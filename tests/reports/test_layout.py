@@ -57,7 +57,7 @@ def test_a_study_says_what_goes_where(tmp_path: Path) -> None:
 
 
 def test_originals_stand_on_the_border(tmp_path: Path) -> None:
-    folder = run_sweep(tmp_path, "content=astronaut,coffee", "seed=0,1", "init=noise")
+    folder = run_sweep(tmp_path, "content=astronaut,coffee", "init=noise,content")
     sweep = load_sweep([folder])
     (panel,) = lay_out(sweep)
     border = originals(sweep, panel)

@@ -144,6 +144,7 @@ def sweep(composed: Compose, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_report_of_a_sweep_joins_its_runs(sweep: Path, server: WandbServer) -> None:
     for _ in range(2):  # the second takes the place of the first
         page = report_of([sweep])
