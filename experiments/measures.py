@@ -8,33 +8,34 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from nst.losses.losses import gram_matrix
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from nst.backbones.network import Backbone, load_backbone
+from nst.backbones.load import load_backbone
+from nst.backbones.network import Backbone
+from nst.losses.gram import gram_matrix
 from nst.pictures.files import open_image, to_tensor
-from nst.reports.figures import pixels
+from nst.reports.differences import pixels
 from nst.reports.sweeps import Sweep
 
-RULER_LAYERS = ("relu_1", "relu_3", "relu_5", "relu_9", "relu_13")
+REFERENCE_LAYERS = ("relu_1", "relu_3", "relu_5", "relu_9", "relu_13")
 
 
 @lru_cache(maxsize=1)
-def ruler() -> Backbone:
+def reference_network() -> Backbone:
     """The network that textures are compared with, whatever network made them."""
     return load_backbone("vgg19_mini", "shipped", "avg")
 
 
 def gram_distance(
-    backbone: Backbone, image: Tensor, style: Tensor, layers: Sequence[str] = RULER_LAYERS
+    backbone: Backbone, image: Tensor, style: Tensor, layers: Sequence[str] = REFERENCE_LAYERS
 ) -> float:
     """Mean over layers of ‖G − A‖ / ‖A‖; images (1, 3, H, W) in [0, 1]; 0 for the style itself."""
     with torch.no_grad():
-        found, wanted = backbone(image, layers), backbone(style, layers)
+        features, target = backbone(image, layers), backbone(style, layers)
     errors = []
     for layer in layers:
-        g, a = gram_matrix(found[layer]), gram_matrix(wanted[layer])
+        g, a = gram_matrix(features[layer]), gram_matrix(target[layer])
         errors.append(float((g - a).norm() / a.norm()))
     return sum(errors) / len(errors)
 
@@ -43,11 +44,11 @@ def style_distance(folder: Path, style: Path | None = None) -> float:
     """:func:`gram_distance` of a run's picture to its style image, or to another."""
     files = (folder / "image.png", style or folder / "style.png")
     image, target = (to_tensor(open_image(file)) for file in files)
-    return gram_distance(ruler(), image, target)
+    return gram_distance(reference_network(), image, target)
 
 
 def folders(sweep: Sweep) -> list[Path]:
-    """Of the runs, in the table's order."""
+    """The folders of the runs, in the table's order."""
     return [Path(folder) for folder in sweep.runs["folder"]]
 
 
@@ -56,8 +57,8 @@ def medians(sweep: Sweep, key: str, values: Iterable[float]) -> dict[str, float]
     axis, numbers = sweep.axis(key), np.array(list(values), dtype=float)
     if axis is None:
         return {"all": float(np.median(numbers))}
-    where = sweep.runs[key].to_numpy()
-    return {value: float(np.median(numbers[where == value])) for value in axis.values}
+    of_run = sweep.runs[key].to_numpy()
+    return {value: float(np.median(numbers[of_run == value])) for value in axis.values}
 
 
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
