@@ -221,7 +221,7 @@ class Gram(LayerLoss):
         return (self.activation_shift * at_least_float32(features).mean((2, 3)),)
 
     def target(self, features: Tensor, weights: Tensor | None = None) -> Target:
-        """As :meth:`LayerLoss.target`; A, and so k, is the same number with neighbours or without."""
+        """As :meth:`LayerLoss.target`; A, and so k, is the same with neighbours or without."""
         target = super().target(features, weights)
         if self.shifted_gram_share:
             shift = target.reference[0] if target.reference else None
