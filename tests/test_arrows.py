@@ -14,10 +14,8 @@ ORDER = (
     *("errors", "config", "pictures", "backbones", "losses", "optimizers", "gradients"),
     *("runs", "reports", "command", "experiments"),
 )
-MORE_THAN_TEN = {
-    "losses": "one loss is one file",
-    "runs": "what a run does, one file for each part of it",
-}
+MODULES = {"losses": 30, "reports": 12, "runs": 17}
+"""At most ten in a package, but for these: a loss is a file, and two that are not to grow."""
 
 
 def place(file: Path) -> str:
@@ -55,9 +53,9 @@ def test_every_folder_has_its_place() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(ORDER) - {"errors", "experiments"}))
-def test_a_package_has_at_most_ten_modules(name: str) -> None:
+def test_a_package_has_few_modules(name: str) -> None:
     modules = [f for f in (ROOT / "nst" / name).glob("*.py") if f.stem != "__init__"]
-    assert len(modules) <= 10 or name in MORE_THAN_TEN
+    assert len(modules) <= MODULES.get(name, 10)
 
 
 def test_run_is_short() -> None:
