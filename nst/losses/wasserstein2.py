@@ -24,7 +24,15 @@ import torch
 from torch import Tensor
 
 from nst.losses.gram import centered, gram_matrix
-from nst.losses.layer_loss import LayerLoss, LayerSize, Picture, Role, Target, at_least_float32
+from nst.losses.layer_loss import (
+    LayerLoss,
+    LayerSize,
+    Picture,
+    Role,
+    Target,
+    at_least_float32,
+    channel_means,
+)
 from nst.losses.options import require_choice, require_range
 
 _TINY = 1e-12
@@ -56,9 +64,9 @@ class Wasserstein2(LayerLoss):
         require_choice(self, "normalization", ("mean", "relative"))
         require_range(self, "ridge", 1e-6, 1)
 
-    def reference(self, features: Tensor) -> tuple[Tensor, ...]:
+    def reference(self, features: Tensor, weights: Tensor | None = None) -> tuple[Tensor, ...]:
         """The style's means (N, C)."""
-        return (at_least_float32(features).mean((2, 3)),)
+        return (channel_means(features, weights),)
 
     def statistic(
         self,
@@ -69,10 +77,7 @@ class Wasserstein2(LayerLoss):
     ) -> Tensor:
         """``E[f fᵀ]`` and ``E[f]`` side by side."""
         f = centered(at_least_float32(features), reference[0])
-        if weights is None:
-            mean = f.mean((2, 3))
-        else:
-            mean = (f * weights).sum((2, 3)) / weights.sum((2, 3))
+        mean = channel_means(f, weights)
         return torch.cat([gram_matrix(f, weights=weights), mean[..., None]], 2)
 
     def distance(self, statistic: Tensor, target: Target, size: LayerSize) -> Tensor:
