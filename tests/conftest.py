@@ -10,16 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 import wandb
-from hydra import compose, initialize_config_dir
 from torch import Tensor
 
-from nst import config
-from nst.backbones.network import Backbone, load_backbone
-from nst.command import cli
+import nst
+from nst.backbones.load import load_backbone
+from nst.backbones.network import Backbone
 from nst.config import Config
 from tests.wandb_server import KEY, WandbServer
-
-cli.register()
 
 Compose = Callable[..., Config]
 
@@ -36,12 +33,10 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def composed() -> Compose:
-    """Compose ``conf/`` with overrides, as the command line does; small and quiet by default."""
+    """Compose with overrides, as the command line does; small and quiet by default."""
 
     def build(*overrides: str) -> Config:
-        quick = ("size=32", "logger=none", "device=cpu")
-        with initialize_config_dir(str(cli.CONF), version_base="1.3"):
-            return config.from_omegaconf(compose("config", [*quick, *overrides]))
+        return nst.compose("size=32", "logger=none", "device=cpu", *overrides)
 
     return build
 
