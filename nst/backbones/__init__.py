@@ -1,0 +1,1 @@
+"""Frozen networks: one file for each kind, their weights, pooling, and faster convolutions."""

@@ -1,4 +1,4 @@
-"""Filters without training: each layer's are a dictionary of the patches it sees.
+"""Filters without training: each layer's are clustered from the patches it sees.
 
 Layer by layer: take patches of the layer's own input, whiten them, cluster them on the sphere
 (Coates & Ng 2012, "Learning feature representations with k-means"), and use the centroids as
@@ -31,7 +31,7 @@ STEPS = 8
 
 @torch.no_grad()
 def fill(modules: list[nn.Module], images: Tensor, generator: torch.Generator) -> None:
-    """Give every convolution of a chain its dictionary.
+    """Give every convolution of a chain its own filters.
 
     Args:
         modules: in order of computation; 3×3 convolutions, ReLUs and pooling; changed in place
@@ -59,35 +59,35 @@ def sample_patches(features: Tensor, count: int, generator: torch.Generator) -> 
     padded = F.pad(features, (1, 1, 1, 1), mode="reflect" if min(h, w) > 1 else "replicate")
     i, y, x = (torch.randint(0, top, (count, 1, 1), generator=generator) for top in (n, h, w))
     dy, dx = torch.meshgrid(torch.arange(3), torch.arange(3), indexing="ij")
-    found = padded[i, :, y + dy, x + dx]  # (count, 3, 3, C)
-    return found.permute(0, 3, 1, 2).flatten(1)
+    patches = padded[i, :, y + dy, x + dx]  # (count, 3, 3, C)
+    return patches.permute(0, 3, 1, 2).flatten(1)
 
 
 def learn_filters(patches: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Centroids of whitened patches, as filters on raw ones: (M, D) → (count, D)."""
-    centred = patches - patches.mean(0)
-    whiten = whitening(centred)
-    z = centred @ whiten
+    centered = patches - patches.mean(0)
+    whiten = whitening(centered)
+    z = centered @ whiten
     norms = z.norm(dim=1)
     z = F.normalize(z[norms >= norms.median()], dim=1)  # flat patches have no direction
     return spherical_kmeans(z, count, generator) @ whiten.t()
 
 
-def whitening(centred: Tensor) -> Tensor:
+def whitening(centered: Tensor) -> Tensor:
     """(M, D) of zero mean → (D, K): to the K ≤ RANK strongest directions, each of about unit size.
 
-    The eigendecomposition of a 4608² matrix, in VGG-19's deep layers, would take minutes; there a
+    The eigendecomposition of a 4608² matrix, in VGG-19's deep layers, would take minutes; a
     randomised one finds the strongest directions.
     """
-    m, d = centred.shape
-    mean_eigenvalue = float(centred.square().sum()) / m / d
+    m, d = centered.shape
+    mean_eigenvalue = float(centered.square().sum()) / m / d
     if d <= 2 * RANK:
-        values, vectors = torch.linalg.eigh(centred.t() @ centred / m)
+        values, vectors = torch.linalg.eigh(centered.t() @ centered / m)
         values, vectors = values[-RANK:], vectors[:, -RANK:]  # in ascending order
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            _, s, vectors = torch.svd_lowrank(centred, q=RANK, niter=1)
+            _, s, vectors = torch.svd_lowrank(centered, q=RANK, niter=1)
         values = s.square() / m
     scale = (values.clamp_min(0) + WHITENING * mean_eigenvalue).rsqrt()
     filters: Tensor = vectors * scale

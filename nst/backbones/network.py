@@ -59,7 +59,7 @@ class Backbone(nn.Module):
         Args:
             images: (N, 3, H, W), RGB in [0, 1]
             layers: canonical names (see :mod:`nst.config.layers`)
-            convolutions: that may make some of them, where no gradient is wanted
+            convolutions: faster ones for some of them, which know no autograd
 
         Returns:
             {layer: (N, C, H', W')}; ``input`` is the images themselves.
@@ -67,25 +67,25 @@ class Backbone(nn.Module):
         Raises:
             InputError: the image is too small for the deepest layer.
         """
-        wanted = set(layers)
-        found = {"input": images} if "input" in wanted else {}
-        missing = wanted - {"input"}
+        asked = set(layers)
+        features = {"input": images} if "input" in asked else {}
+        missing = asked - {"input"}
         x = self.normalize(images)
         previous = "input"
         for name, module in self.chain.items():
             if not missing:
                 break
             if isinstance(module, nn.ReLU):
-                x = F.relu(x, inplace=previous not in wanted)
+                x = F.relu(x, inplace=previous not in asked)
             else:
                 self.require_room(name, x, images)
-                made = convolutions.forward(module, x) if convolutions else None
-                x = module(x) if made is None else made
+                by_winograd = convolutions.forward(module, x) if convolutions else None
+                x = module(x) if by_winograd is None else by_winograd
             if name in missing:
-                found[name] = x
+                features[name] = x
                 missing.remove(name)
             previous = name
-        return found
+        return features
 
     def normalize(self, images: Tensor) -> Tensor:
         """What the first convolution takes: (N, 3, H, W), channels last, in the weights' dtype."""

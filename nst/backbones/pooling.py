@@ -4,7 +4,7 @@ arXiv 1904.11486).
 A mean of 2×2 weighs each of its pixels alike and no others, so its gradient comes in squares, which
 show in smooth parts of a picture as a grid. Here a mean spans 4×4 with the weights 1 3 3 1 along
 either axis: what bilinear enlargement to twice the size spreads, taken together again. The one
-is the other's transpose, so the way back is an enlargement.
+is the other's transpose, so the backward pass is an enlargement.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ def blur_pool(x: Tensor) -> Tensor:
 
 
 def _means(x: Tensor, padding: int = 0) -> Tensor:
-    """Of 4×4, every second one."""
+    """Weighted means of 4×4, every second one."""
     weights = x.new_tensor(_WEIGHTS)
     kernel = torch.outer(weights, weights).expand(x.shape[1], 1, -1, -1).contiguous()
     return F.conv2d(x, kernel, stride=2, padding=padding, groups=x.shape[1])
 
 
 def blur_pool_backward(g: Tensor, entered: torch.Size) -> Tensor:
-    """The way back through :func:`blur_pool`.
+    """Backward of :func:`blur_pool`.
 
     Args:
         g: the gradient at what left, (N, C, H // 2, W // 2)
@@ -76,8 +76,8 @@ def blur_pool_backward(g: Tensor, entered: torch.Size) -> Tensor:
     """
     odd = entered[2] % 2, entered[3] % 2
     g = F.pad(g * 0.25, (0, odd[1], 0, odd[0])) if any(odd) else g * 0.25
-    found = F.interpolate(g, scale_factor=2, mode="bilinear", align_corners=False)
-    return found[:, :, : entered[2], : entered[3]].clone() if any(odd) else found
+    enlarged = F.interpolate(g, scale_factor=2, mode="bilinear", align_corners=False)
+    return enlarged[:, :, : entered[2], : entered[3]].clone() if any(odd) else enlarged
 
 
 def make_pool(kind: str, kernel: int = 2, ceil_mode: bool = False) -> nn.Module:

@@ -145,7 +145,7 @@ def convolve(
 
     Args:
         x: (N, C, H, W), channels last
-        weights: (n, C, O), of :func:`transform_weights`; last axes swapped for the way back
+        weights: (n, C, O), of :func:`transform_weights`; last axes swapped for the backward pass
         transforms: of the same axes
         scratch: for what lives no longer than a block
         bias: (O,)
@@ -187,13 +187,13 @@ class _Block:
     columns: int
 
 
-def _blocks(shape: torch.Size, transforms: Transforms, wanted: int) -> Iterator[_Block]:
+def _blocks(shape: torch.Size, transforms: Transforms, tiles: int) -> Iterator[_Block]:
     """Cover images (N, H, W, C) with blocks of about so many tiles."""
     count, height, width = shape[:3]
     columns = -(-width // transforms.columns.m)
     all_rows = -(-height // transforms.rows.m)
-    rows = min(max(1, round(wanted / columns)), all_rows)
-    images = max(1, wanted // (all_rows * columns))
+    rows = min(max(1, round(tiles / columns)), all_rows)
+    images = max(1, tiles // (all_rows * columns))
     for first in range(0, count, images):
         for row in range(0, all_rows, rows):
             yield _Block(first, min(images, count - first), row, min(rows, all_rows - row), columns)
@@ -233,13 +233,13 @@ def _scatter(
     if bias is not None:
         products[-1], matrix = bias, transforms.outwards_bias
     flat = products.flatten(1)[: matrix.shape[1]]
-    found = scratch("b", products.dtype, m * k, flat.shape[1])
-    torch.mm(matrix, flat, out=found)
-    found = found.view(m, k, block.images, block.rows, block.columns, -1)
+    flat_outputs = scratch("b", products.dtype, m * k, flat.shape[1])
+    torch.mm(matrix, flat, out=flat_outputs)
+    tiles = flat_outputs.view(m, k, block.images, block.rows, block.columns, -1)
     images = slice(block.first, block.first + block.images)
     for i, j in itertools.product(range(m), range(k)):
         target = outputs[images, block.row * m + i : (block.row + block.rows) * m : m, j::k]
-        source = found[i, j, :, : target.shape[1], : target.shape[2]]
+        source = tiles[i, j, :, : target.shape[1], : target.shape[2]]
         if relu:
             torch.clamp_min(source, 0, out=target)
         else:
@@ -267,7 +267,11 @@ def _axes(conv: nn.Conv2d, dtype: torch.dtype) -> tuple[Axis, Axis]:
 
 
 def pays(conv: nn.Conv2d, x: Tensor) -> bool:
-    """Whether a convolution, or its way back, is faster so; x: its input or its output's gradient.
+    """Whether a convolution or its backward pass is faster so.
+
+    Args:
+        conv: any convolution
+        x: its input, or the gradient at its output
 
     With few channels the transforms cost more than they save, with few pixels reading the larger
     weights does. In bfloat16 products cost half, and what is gained must be worth the rounding.
@@ -304,7 +308,7 @@ def transformed_numbers(conv: nn.Module, shape: torch.Size, dtype: torch.dtype) 
 
 
 class Convolutions:
-    """The convolutions of a network that are made so, with their transformed weights.
+    """The convolutions of a network that are computed this way, with their transformed weights.
 
     Those are kept, once for both ways: 4 times the direct ones in float32 (200 MB for VGG-19 up to
     conv_13), 8/3 or 16/9 times in bfloat16 (60 MB).
@@ -316,14 +320,14 @@ class Convolutions:
         self._scratch = Scratch()
 
     def forward(self, conv: nn.Module, x: Tensor, relu: bool = False) -> Tensor | None:
-        """The convolution, and its ReLU where wanted; None where it is none or it does not pay."""
+        """The convolution, and its ReLU if relu; None where direct computation is faster."""
         if not isinstance(conv, nn.Conv2d) or not pays(conv, x):
             return None
         weights, transforms = self._held(conv, backwards=False)
         return convolve(x, weights, transforms, self._scratch, conv.bias, relu)
 
     def backward(self, conv: nn.Conv2d, g: Tensor) -> Tensor | None:
-        """The gradient with respect to the input; None where it does not pay."""
+        """The gradient with respect to the input; None where direct computation is faster."""
         if not pays(conv, g):
             return None
         weights, transforms = self._held(conv, backwards=True)

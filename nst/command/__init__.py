@@ -1,0 +1,1 @@
+"""The command line: Hydra, help, checks before the first job, and the batched launcher."""

@@ -99,10 +99,10 @@ def expand(name: str) -> list[str]:
     >>> expand("conv_5-8"), expand("relu1_1")
     (['conv_5', 'conv_6', 'conv_7', 'conv_8'], ['relu1_1'])
     """
-    found = re.fullmatch(r"(conv_|relu_)(\d+)-(\d+)", name)
-    if not found:
+    match = re.fullmatch(r"(conv_|relu_)(\d+)-(\d+)", name)
+    if not match:
         return [name]
-    kind, first, last = found[1], int(found[2]), int(found[3])
+    kind, first, last = match[1], int(match[2]), int(match[3])
     if first >= last or last > 99:
         raise InputError(f"layer range {name!r} must run upwards, as conv_1-5")
     return [f"{kind}{k}" for k in range(first, last + 1)]
@@ -118,11 +118,11 @@ def resolve(names: str | Sequence[str], backbone: str) -> tuple[str, ...]:
     listed = [layer for name in given for layer in expand(str(name))]
     if not listed:
         raise InputError(f"no layer is named; {backbone} has {summary(backbone)}")
-    found = tuple(canonical(name, backbone) for name in listed)
-    twice = [name for i, name in enumerate(found) if name in found[:i]]
+    layers = tuple(canonical(name, backbone) for name in listed)
+    twice = [name for i, name in enumerate(layers) if name in layers[:i]]
     if twice:
         raise InputError(f"layer {twice[0]} is named twice in {', '.join(map(str, listed))}")
-    return found
+    return layers
 
 
 def depth(name: str, backbone: str) -> int:
@@ -131,12 +131,12 @@ def depth(name: str, backbone: str) -> int:
     >>> depth("relu4_2", "vgg19"), depth("pool_2", "vgg19"), depth("input", "vgg19")
     (10, 4, 0)
     """
-    found = canonical(name, backbone)
-    if found == "input":
+    layer = canonical(name, backbone)
+    if layer == "input":
         return 0
     known = layers_of(backbone)
-    before = known[: known.index(found) + 1]
-    return sum(layer.startswith(("conv", "fire")) for layer in before)
+    before = known[: known.index(layer) + 1]
+    return sum(each.startswith(("conv", "fire")) for each in before)
 
 
 def summary(backbone: str) -> str:

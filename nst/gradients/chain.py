@@ -65,7 +65,7 @@ def _is_plain(module: nn.Module) -> bool:
 
 
 class ChainGradient:
-    """The same as :func:`nst.gradients.engine.by_autograd`, to rounding, in less time and memory."""
+    """What :func:`nst.gradients.engine.by_autograd` computes, in less time and memory."""
 
     def __init__(self, objective: Objective, checkpointing: bool = False):
         """

@@ -31,7 +31,7 @@ class LayerTerms:
     """The losses of one evaluation, layer by layer.
 
     The forward pass calls :meth:`add` with the rows of a layer as they come and :meth:`close` when
-    all are there; the backward pass asks :meth:`gradient` for what the layer's losses add. A loss
+    all have come; the backward pass asks :meth:`gradient` for what the layer's losses add. A loss
     that is not additive gets its layer whole, and its gradient is computed at once.
 
     Attributes:
@@ -73,21 +73,18 @@ class LayerTerms:
         self._gradients[term.name] = gradient
 
     def close(self, layers: Iterable[str]) -> None:
-        """All rows of these layers are there: the terms of additive losses follow."""
+        """All rows of these layers have come: the terms of additive losses follow."""
         for layer in layers:
             for term in self.objective.at(layer):
                 if term.name in self._running:
                     self._close(term, self._running.pop(term.name))
 
     def _close(self, term: Term, running: _Running) -> None:
-        target, weight = self.objective.target(term), self.objective.weight(term)
-        statistic = running.mean.detach().requires_grad_(True)
         size = LayerSize(running.channels, running.positions, self._pixels)
-        with torch.enable_grad():
-            values = weight * term.loss.distance(statistic, target, size)
-            (upstream,) = torch.autograd.grad(values.sum(), statistic)
-        self.values[term.name] = values.detach()
-        self._upstream[term.name] = upstream.div_(running.positions)
+        target, weight = self.objective.target(term), self.objective.weight(term)
+        self.values[term.name], self._upstream[term.name] = term.loss.value_and_upstream(
+            running.mean, target, size, weight
+        )
 
     def gradient(self, g: Tensor | None, layer: str, y: Tensor, low: int = 0) -> Tensor | None:
         """What arrives at features y (N, C, rows, W) and what the layer's losses add, in place."""

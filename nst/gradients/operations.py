@@ -16,7 +16,7 @@ _CHUNK = 2**16
 
 
 def convolution(x: Tensor, conv: nn.Conv2d, relu: bool) -> Tensor:
-    """A convolution of x (N, C, H, W), and its ReLU where wanted: (N, C', H, W)."""
+    """A convolution of x (N, C, H, W), and its ReLU if relu: (N, C', H, W)."""
     if not relu:
         return F.conv2d(x, conv.weight, conv.bias, conv.stride, conv.padding)
     fused = _fused(x)

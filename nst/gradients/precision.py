@@ -32,7 +32,7 @@ class Precision:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the backbone's weights and activations."""
+        """The dtype of the backbone's weights and activations."""
         return torch.bfloat16 if self.name == "bfloat16" else torch.float32
 
 

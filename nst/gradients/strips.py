@@ -1,4 +1,4 @@
-"""How a chain of convolutions is cut: into blocks from pool to pool, and blocks into strips of rows.
+"""How a chain of convolutions is cut: into blocks from pool to pool, and these into strips of rows.
 
 A strip's rows depend on a few rows around it only (its halo), so a large block can be computed
 strip by strip, with a fraction of the memory. What is needed of a halo is computed twice.

@@ -111,6 +111,13 @@ class Features(LayerLoss):
         """``k M`` times the statistic: (N,)."""
         return target.reference[1] * size.positions * statistic
 
+    def value_and_upstream(
+        self, statistic: Tensor, target: Target, size: LayerSize, weight: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """In closed form: the upstream gradient at the sum is k times the weight."""
+        k = target.reference[1] * weight
+        return k * size.positions * statistic, k
+
     def gradient(
         self,
         features: Tensor,

@@ -238,16 +238,31 @@ class Gram(LayerLoss):
 
         In a picture one pixel wide no two positions are neighbours, and their matrices are 0.
         """
-        k = NORMALIZATIONS[self.normalization](target.statistic[:, 0], size)
         errors = (statistic - target.statistic).square().sum((2, 3))  # (N, 1 or 5)
-        return k * (errors @ self._shares(errors))
+        return self._factor(target, size) * (errors @ self._shares(target))
 
-    def _shares(self, like: Tensor) -> Tensor:
+    def value_and_upstream(
+        self, statistic: Tensor, target: Target, size: LayerSize, weight: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """In closed form: the upstream gradient is ``2k/M (G − A)`` times the weight."""
+        k, shares = self._factor(target, size) * weight, self._shares(target)
+        difference = statistic - target.statistic
+        values = k * (difference.square().sum((2, 3)) @ shares)
+        factors = (2 / size.positions * k)[:, None] * shares  # (N or 1, 1 or 5)
+        return values, difference.mul_(factors[..., None, None])
+
+    def _factor(self, target: Target, size: LayerSize) -> Tensor:
+        """k, (N or 1,)."""
+        normalization = NORMALIZATIONS[self.normalization]
+        return target.once(
+            (self.normalization, size), lambda: normalization(target.statistic[:, 0], size)
+        )
+
+    def _shares(self, target: Target) -> Tensor:
         """What each of the matrices counts, (1,) or (5,)."""
-        share = self.shifted_gram_share
-        if not share:
-            return like.new_ones(1)
-        return like.new_tensor([1 - share, *[share / len(NEIGHBORS)] * len(NEIGHBORS)])
+        share, count = self.shifted_gram_share, len(NEIGHBORS)
+        shares = [1 - share, *[share / count] * count] if share else [1.0]
+        return target.once("shares", lambda: target.statistic.new_tensor(shares))
 
     def gradient(
         self,

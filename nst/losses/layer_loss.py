@@ -16,8 +16,8 @@ K. Crowson's style-transfer-pytorch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import torch
@@ -55,6 +55,13 @@ class Target:
 
     statistic: Tensor
     reference: tuple[Tensor, ...] = ()
+    _derived: dict[Hashable, Tensor] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
+        """What a loss derives from the target alone, computed at the first call with a key."""
+        if key not in self._derived:
+            self._derived[key] = compute()
+        return self._derived[key]
 
 
 class LayerLoss(ABC):
@@ -94,7 +101,7 @@ class LayerLoss(ABC):
             features: (N, C, H, W), float32 or bfloat16
             reference: of the target
             weights: (N or 1, 1, H, W), at least 0: how much each position counts. None: all alike
-            rows: how many rows at the top count; those below are there for :attr:`reach`
+            rows: how many rows at the top count; those below are context, for :attr:`reach`
 
         Returns:
             (N, …), at least float32; a mean over positions where the loss is additive.
@@ -147,10 +154,31 @@ class LayerLoss(ABC):
         gradient = gradient.to(features.dtype)
         return gradient if into is None else into.add_(gradient)
 
+    def value_and_upstream(
+        self, statistic: Tensor, target: Target, size: LayerSize, weight: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The weighted loss, and the upstream gradient that :meth:`gradient` takes.
+
+        By autograd through :meth:`distance`; a subclass may have its closed form.
+
+        Args:
+            statistic: of an additive loss, (N, …); may be overwritten
+            target, size: as for :meth:`distance`
+            weight: (N or 1,), what the loss is multiplied with
+
+        Returns:
+            (N,), and (N, …): the gradient at the sum over positions of the statistic.
+        """
+        statistic = statistic.detach().requires_grad_(True)
+        with torch.enable_grad():
+            values = weight * self.distance(statistic, target, size)
+            (upstream,) = torch.autograd.grad(values.sum(), statistic)
+        return values.detach(), upstream.div_(size.positions)
+
     def value_and_gradient(
         self, features: Tensor, target: Target, size: LayerSize
     ) -> tuple[Tensor, Tensor]:
-        """Loss (N,) and its gradient (N, C, H, W) of a layer that is there as a whole."""
+        """Loss (N,) and its gradient (N, C, H, W) of a whole layer."""
         leaf = at_least_float32(features.detach()).requires_grad_(True)
         with torch.enable_grad():
             values = self.distance(self.statistic(leaf, target.reference), target, size)

@@ -78,7 +78,7 @@ class Objective:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the terms."""
+        """The names of the terms."""
         return tuple(term.name for term in self.terms)
 
     def at(self, layer: str) -> list[Term]:
@@ -123,7 +123,7 @@ def compute_targets(
 
     Args:
         backbone: frozen, on the pictures' device
-        terms: whose targets are wanted
+        terms: whose targets to compute
         content: (N or 1, 3, H, W)
         style: (N or 1, 3, H', W'), or N of (1, 3, H', W') where they differ in size; a picture that
             several images share is seen once

@@ -52,13 +52,13 @@ def patterns(device: torch.device) -> Tensor:
     position = torch.arange(SIDE) + 0.5
     rows = torch.stack([torch.cos(math.pi / SIDE * position * i) for i in range(SIDE)])
     rows = rows / rows.norm(dim=1, keepdim=True)
-    colours = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
-    colours = colours / colours.norm(dim=1, keepdim=True)
+    colors = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
+    colors = colors / colors.norm(dim=1, keepdim=True)
     order = torch.arange(SIDE, dtype=torch.float32)
     frequency = (order[:, None].square() + order.square()).sqrt()
     spread = torch.where(frequency > 0, 0.235 / frequency, 1.2)
     spread = torch.tensor([1.0, 0.5, 0.25])[:, None, None] * spread
-    basis = torch.einsum("cd,ia,jb,cij->cijdab", colours, rows, rows, 1 / spread)
+    basis = torch.einsum("cd,ia,jb,cij->cijdab", colors, rows, rows, 1 / spread)
     return basis.reshape(-1, 3, SIDE, SIDE).to(device)
 
 
@@ -174,7 +174,7 @@ class _Autocorrelation(torch.autograd.Function):
 class _Magnitudes(torch.autograd.Function):
     """Sums of magnitudes' products, and of magnitudes: (N, 3, H, W) → (N, 2, 11, 12).
 
-    Strip by strip, and on the way back once more, so that of the eleven planes no more than a
+    Strip by strip, and once more in the backward pass, so that of the eleven planes no more than a
     cache's size is ever there.
     """
 
@@ -268,7 +268,7 @@ def _fade(height: int, width: int, device: torch.device) -> Tensor:
 
 
 def second_moments(images: Tensor, mean: Tensor) -> Tensor:
-    """Of the patterns in the patches of images (N, 3, H, W): (N, 27, 27)."""
+    """Second moments of the patterns in the patches of images (N, 3, H, W): (N, 27, 27)."""
     fade = _fade(*images.shape[2:], images.device).to(images.dtype)
     products: Tensor = _Autocorrelation.apply((images - mean) * fade)
     place = torch.arange(SIDE, device=images.device)

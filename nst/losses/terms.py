@@ -54,7 +54,7 @@ class WeightedTerms:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the terms."""
+        """The names of the terms."""
         return tuple(term.name for term in self.terms)
 
 
@@ -103,7 +103,7 @@ def terms_from_config(cfg: Config) -> WeightedTerms:
     content, style = layer_sets(cfg)
     pictures = {Task.transfer: ("content", "style"), Task.content: ("content",)}
     available = (None, *pictures.get(cfg.task, ("style",)))
-    pixels = [(made, weight) for made, weight in _pixel_losses(loss) if made.imitates in available]
+    pixels = [(each, w) for each, w in _pixel_losses(loss) if each.imitates in available]
     return weighted_terms(
         layer_weights(loss.content_layer_weights, content, "loss.content_layer_weights"),
         layer_weights(loss.style_layer_weights, style, "loss.style_layer_weights"),

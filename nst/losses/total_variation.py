@@ -48,16 +48,21 @@ class TotalVariation(LayerLoss):
         weights: Tensor | None = None,
         rows: int | None = None,
     ) -> Tensor:
-        """Total variation of images (N, C, H, W): (N,); 0 for an H or W of 1."""
+        """Total variation of images (N, C, H, W): (N,); 0 for an H or W of 1.
+
+        A pixel's weight is that of its two differences; a mean is then a weighted mean.
+        """
         if min(features.shape[2:]) < 2:
             return features.flatten(1)[:, :1].sum(1) * 0
         a, b = _differences(features)
         squares = a.square() + b.square()
         if self.beta != 2:
             squares = squares.clamp_min(_TINY).pow(self.beta / 2)  # no infinite slope at 0
-        if weights is not None:
-            squares = squares * weights[..., :-1, :-1]
-        return self._reduced(squares)
+        if weights is None:
+            return self._reduced(squares)
+        per_pixel = weights[..., :-1, :-1].expand_as(squares)
+        total = (squares * per_pixel).flatten(1).sum(1)
+        return total if self.reduction == "sum" else total / per_pixel.flatten(1).sum(1)
 
     def distance(self, statistic: Tensor, target: Target, size: LayerSize) -> Tensor:
         """The statistic itself."""

@@ -75,11 +75,11 @@ class Wasserstein2(LayerLoss):
         variances = style_covariance.diagonal(dim1=1, dim2=2)
         ridge = (self.ridge * variances.mean(1) + _TINY)[:, None, None]
         ridge = ridge * torch.eye(size.channels, dtype=ridge.dtype, device=ridge.device)
-        covariance, style_covariance = covariance + ridge, style_covariance + ridge
-        factor = torch.linalg.cholesky(style_covariance)
+        factor = target.once("factor", lambda: torch.linalg.cholesky(style_covariance + ridge))
+        covariance = covariance + ridge
         squares = torch.linalg.eigvalsh(factor.transpose(1, 2) @ covariance @ factor)
         together = squares.clamp_min(_TINY).sqrt().sum(1)
-        traces = sum(c.diagonal(dim1=1, dim2=2).sum(1) for c in (covariance, style_covariance))
+        traces = covariance.diagonal(dim1=1, dim2=2).sum(1) + factor.square().sum((1, 2))
         squared = (mean - style_mean).square().sum(1) + traces - 2 * together
         if self.normalization == "mean":
             scale = squared.new_tensor(float(size.channels))

@@ -58,7 +58,7 @@ class CurvaturePairs(Stateful):
         return self._valid.any(1)
 
     def append(self, s: Tensor, gradient: Tensor) -> None:
-        """Go on to the next images: the displacement that leads to them and their gradient (N, D)."""
+        """Go on to the next images: the displacement to them and their gradient, (N, D) both."""
         y, k = gradient - self._gradient, self.next
         self._gradient = gradient
         self._pairs[:, 0, k], self._pairs[:, 1, k] = s, y
@@ -186,7 +186,7 @@ class LBFGS(PixelOptimizer):
             divergence_factor: go back to the best image when a loss exceeds this many times the
                 lowest so far
             clamp: bring the image back into [0, 1] between two steps; the history then holds the
-                displacement that was really made
+                actual displacement
         """
         self._evaluate, self._lr, self._clamp = evaluate, lr, clamp
         self._images = start.detach().clamp(0, 1) if clamp else start.detach().clone()

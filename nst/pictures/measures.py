@@ -43,12 +43,12 @@ def neighbour_correlation(values: np.ndarray) -> float:
     smooth picture. Mean of both directions.
     """
     pairs = ((values[:, 1:], values[:, :-1]), (values[1:], values[:-1]))
-    found = []
+    correlations = []
     for x, y in pairs:
         if x.std() == 0 or y.std() == 0:
             return 1.0
-        found.append(np.corrcoef(x.ravel(), y.ravel())[0, 1])
-    return float(np.mean(found))
+        correlations.append(np.corrcoef(x.ravel(), y.ravel())[0, 1])
+    return float(np.mean(correlations))
 
 
 def roughness(image: np.ndarray) -> float:

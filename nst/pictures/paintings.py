@@ -34,11 +34,9 @@ def draw(name: str, seed: int, side: int) -> Image.Image:
     return big.resize((side, side), Image.Resampling.LANCZOS)
 
 
-def _rgb(hex_colours: str) -> Array:
+def _rgb(hex_colors: str) -> Array:
     """``"1b2a6b f2c230"`` → (n, 3) in [0, 255]."""
-    return np.array(
-        [[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in hex_colours.split()], float
-    )
+    return np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in hex_colors.split()], float)
 
 
 def _smooth_noise(rng: np.random.Generator, side: int, scale: float) -> Array:
@@ -58,7 +56,7 @@ def _mix(palette: Array, t: Array) -> Array:
     return np.stack([np.interp(t, x, palette[:, c]) for c in range(3)], -1)
 
 
-def _colour(rgb: Array) -> tuple[int, int, int]:
+def _color(rgb: Array) -> tuple[int, int, int]:
     r, g, b = np.clip(rgb, 0, 255).astype(int)
     return int(r), int(g), int(b)
 
@@ -67,7 +65,7 @@ def _strokes(
     rng: np.random.Generator,
     canvas: Image.Image,
     angle: Array,
-    colour: Array,
+    color: Array,
     *,
     count: int,
     length: float,
@@ -81,7 +79,7 @@ def _strokes(
     shades = rng.normal(0, jitter, (count, 1)) + rng.normal(0, jitter / 2, (count, 3))
     widths = width * rng.uniform(0.55, 1.35, count)
     for (x, y), shade, w in zip(starts, shades, widths, strict=True):
-        rgb = _colour(colour[int(y), int(x)] + shade)
+        rgb = _color(color[int(y), int(x)] + shade)
         points = [(x, y)]
         for _ in range(6):
             theta = angle[int(np.clip(y, 0, side - 1)), int(np.clip(x, 0, side - 1))]
@@ -99,8 +97,8 @@ def _swirl(rng: np.random.Generator, side: int) -> Image.Image:
     u = 1.0 + 0.25 * _smooth_noise(rng, side, side * 0.5)
     v = 0.45 * _smooth_noise(rng, side, side * 0.4)
     glow = np.zeros((side, side))
-    centres = [(0.2, 0.22, 1), (0.7, 0.3, -1), (0.42, 0.62, 1), (0.86, 0.74, -1), (0.1, 0.85, 1)]
-    for cx, cy, turn in centres:
+    centers = [(0.2, 0.22, 1), (0.7, 0.3, -1), (0.42, 0.62, 1), (0.86, 0.74, -1), (0.1, 0.85, 1)]
+    for cx, cy, turn in centers:
         cx, cy = cx + rng.normal(0, 0.03), cy + rng.normal(0, 0.03)
         dx, dy, radius = x - cx, y - cy, rng.uniform(0.07, 0.13)
         r2 = (dx**2 + dy**2) / radius**2
@@ -111,12 +109,12 @@ def _swirl(rng: np.random.Generator, side: int) -> Image.Image:
     tone = 0.42 + 0.15 * _smooth_noise(rng, side, side * 0.12) + 0.1 * (0.5 - y)
     night = _mix(_rgb("0b1440 14307a 1f57a8 3f8fc4 8cc3d8 dcebd8"), np.clip(tone, 0, 1))
     gold = _mix(_rgb("c8d8a0 f0d060 f7b32b fff0b0"), np.clip(glow, 0, 1))
-    colour = night + np.clip(glow, 0, 1)[..., None] * (gold - night)
-    canvas = Image.fromarray(colour.clip(0, 255).astype(np.uint8))
+    color = night + np.clip(glow, 0, 1)[..., None] * (gold - night)
+    canvas = Image.fromarray(color.clip(0, 255).astype(np.uint8))
     angle = np.arctan2(v, u)
     for width, count in ((0.018, 2500), (0.011, 7000), (0.007, 6000)):
         _strokes(
-            rng, canvas, angle, colour,
+            rng, canvas, angle, color,
             count=count, length=side * width * 6, width=side * width, jitter=26,
         )  # fmt: skip
     return canvas
@@ -143,10 +141,10 @@ def _mosaic(rng: np.random.Generator, side: int) -> Image.Image:
     tiles = palette[index] * rng.uniform(0.72, 1.15, (count, 1)) + rng.normal(0, 9, (count, 3))
     gap = (distance[:, 1] - distance[:, 0]).reshape(side, side)
     shine = 1 + 0.12 * ((x / side + y / side) - 1)
-    colour = tiles[owner[:, 0]].reshape(side, side, 3) * shine[..., None]
+    color = tiles[owner[:, 0]].reshape(side, side, 3) * shine[..., None]
     edge = np.clip((gap - side * 0.003) / (side * 0.003), 0, 1)[..., None]
-    colour = colour * edge + _rgb("2b2420")[0] * (1 - edge)
-    return Image.fromarray(colour.clip(0, 255).astype(np.uint8))
+    color = color * edge + _rgb("2b2420")[0] * (1 - edge)
+    return Image.fromarray(color.clip(0, 255).astype(np.uint8))
 
 
 def _ink(rng: np.random.Generator, side: int) -> Image.Image:
@@ -164,7 +162,7 @@ def _ink(rng: np.random.Generator, side: int) -> Image.Image:
             theta = direction + bend[int(y), int(x)] + rng.normal(0, 0.04)
             half = side * rng.uniform(0.010, 0.030)
             dx, dy = np.cos(theta) * half, np.sin(theta) * half
-            ink = _colour(inks[rng.integers(len(inks))] + rng.normal(0, 8))
+            ink = _color(inks[rng.integers(len(inks))] + rng.normal(0, 8))
             draw.line((x - dx, y - dy, x + dx, y + dy), fill=ink, width=int(rng.integers(2, 5)))
     slope = np.hypot(*np.gradient(tone)) + 1e-6
     to_contour = np.abs((tone * 7) % 1 - 0.5) / (7 * slope)  # distance to a level line, in pixels
@@ -185,7 +183,7 @@ def _dabs(rng: np.random.Generator, side: int) -> Image.Image:
             if rng.random() < complements:
                 rgb = 265 - rgb  # the complement makes its neighbours glow
             r = side * radius * rng.uniform(0.6, 1.1)
-            draw.ellipse((px - r, py - 0.8 * r, px + r, py + 0.8 * r), fill=_colour(rgb))
+            draw.ellipse((px - r, py - 0.8 * r, px + r, py + 0.8 * r), fill=_color(rgb))
     return canvas
 
 
@@ -199,16 +197,16 @@ def _waves(rng: np.random.Generator, side: int) -> Image.Image:
     order = rng.permutation(np.tile(np.arange(len(palette)), 6))
     base = palette[order[band % len(order)]]
     lines = 0.5 + 0.5 * np.cos(t * 2 * np.pi * 5)
-    colour = base * (0.82 + 0.18 * lines[..., None])
-    colour = np.where((t < 0.07)[..., None], _rgb("0a1c30")[0], colour)
+    color = base * (0.82 + 0.18 * lines[..., None])
+    color = np.where((t < 0.07)[..., None], _rgb("0a1c30")[0], color)
     crest = (t > 0.07) & (t < 0.07 + 0.13 * (0.5 + 0.5 * np.sin(x * 60 + 6 * warp * 9)))
-    colour = np.where(crest[..., None], _rgb("fbf6e6")[0], colour)
-    canvas = Image.fromarray(colour.clip(0, 255).astype(np.uint8))
+    color = np.where(crest[..., None], _rgb("fbf6e6")[0], color)
+    canvas = Image.fromarray(color.clip(0, 255).astype(np.uint8))
     draw = ImageDraw.Draw(canvas)
     foam = np.argwhere(crest)
     for py, px in foam[rng.integers(0, len(foam), 1400)] + rng.normal(0, side * 0.006, (1400, 2)):
         r = side * rng.uniform(0.0015, 0.006)
-        draw.ellipse((px - r, py - r, px + r, py + r), fill=_colour(_rgb("fbf6e6")[0]))
+        draw.ellipse((px - r, py - r, px + r, py + r), fill=_color(_rgb("fbf6e6")[0]))
     return canvas
 
 

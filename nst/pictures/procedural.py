@@ -1,9 +1,9 @@
 """Procedural images to learn image statistics from: seeded, endless, free of anyone's rights.
 
 Dead leaves (Lee, Mumford & Huang 2001) have the edges, occlusions and scale invariance of
-photographs; coloured 1/f noise has their spectrum; the painters of :mod:`nst.pictures.paintings`, with
-seeds of their own, have strokes. No sample that runs are judged on is among them: the paintings
-offered by name all have seed 0.
+photographs; coloured 1/f noise has their spectrum; the painters of :mod:`nst.pictures.paintings`,
+with seeds of their own, have strokes. No sample that runs are judged on is among them: the
+paintings offered by name all have seed 0.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def procedural_image(seed: list[int], side: int) -> Image.Image:
     """One procedural image of a kind that the seed chooses; RGB, ``side`` × ``side``."""
     rng = np.random.default_rng([*seed, 7919])  # never the stream of a painting
     kinds: list[Callable[[Rng, int], Image.Image]] = [
-        *(dead_leaves, dead_leaves, textured_leaves, coloured_noise, gratings, painting),
+        *(dead_leaves, dead_leaves, textured_leaves, colored_noise, gratings, painting),
     ]
     return kinds[int(rng.integers(len(kinds)))](rng, side)
 
@@ -117,7 +117,7 @@ def _tint(rng: Rng, field: np.ndarray, stops: int = 5) -> np.ndarray:
     return np.stack([np.interp(field, x, palette[:, c]) for c in range(3)], -1)
 
 
-def coloured_noise(rng: Rng, side: int) -> Image.Image:
+def colored_noise(rng: Rng, side: int) -> Image.Image:
     """1/f^β noise along a palette, or with a field of its own in each channel."""
     exponent = rng.uniform(0.8, 2.0)
     if rng.random() < 0.5:
@@ -176,9 +176,9 @@ def dead_leaves(rng: Rng, side: int) -> Image.Image:
 
 def textured_leaves(rng: Rng, side: int) -> Image.Image:
     """Larger occluding shapes, each with a texture or a shading of its own, edges soft."""
-    picture = np.asarray(coloured_noise(rng, side)) / 255
+    picture = np.asarray(colored_noise(rng, side)) / 255
     for _ in range(rng.integers(6, 20)):
-        fill = coloured_noise if rng.random() < 0.6 else gratings
+        fill = colored_noise if rng.random() < 0.6 else gratings
         texture = np.asarray(fill(rng, side)) / 255
         mask = Image.new("L", (side, side), 0)
         ImageDraw.Draw(mask).polygon(_leaf(rng, side, rng.uniform(0.06, 0.4) * side), fill=255)

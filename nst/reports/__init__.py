@@ -1,0 +1,1 @@
+"""Reports: sweeps read back, judged, drawn, and written as one page."""
