@@ -113,7 +113,8 @@ def _rehearse(
 
     def evaluate(images: Tensor) -> tuple[Tensor, Tensor]:
         if sees_network:
-            return [each(images) for each in evaluations][0]
+            first, *_ = [evaluation(images) for evaluation in evaluations]
+            return first
         return images.new_zeros(images.shape[0], 1), torch.zeros_like(images)
 
     optimizer = make_optimizer(cfg.optimizer, evaluate, start, steps)

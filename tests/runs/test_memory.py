@@ -60,7 +60,8 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_estimate_is_near_what_a_run_takes(case: str, composed: Compose) -> None:
-    transfer = Transfer(composed("size=128", "precision=float32", "optimizer.steps=3", *CASES[case]))
+    common = ("size=128", "precision=float32", "optimizer.steps=3")
+    transfer = Transfer(composed(*common, *CASES[case]))
     assert transfer.memory.estimate_mb * 2**20 == pytest.approx(measured(transfer), rel=0.2)
 
 
@@ -178,7 +179,8 @@ def test_what_is_free_is_the_least_of_machine_and_groups(tmp_path: Path) -> None
 
 
 def test_the_record_says_what_was_taken(composed: Compose, run_folder: Path) -> None:
-    record = run_job(composed("optimizer.steps=1", "gradient_checkpointing=false"), Context(run_folder))
+    cfg = composed("optimizer.steps=1", "gradient_checkpointing=false")
+    record = run_job(cfg, Context(run_folder))
     assert record["memory"]["checkpoint"] is False
     assert record["memory"]["why"] == "as configured"
     assert record["memory"]["estimate_mb"] > 0

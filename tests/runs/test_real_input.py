@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from nst.losses.gram import gram_matrix
 
 from nst.backbones.load import load_backbone
+from nst.losses.gram import gram_matrix
 from nst.pictures.files import to_uint8
 from nst.pictures.samples import load_image
 from nst.runs.context import Context

@@ -145,7 +145,8 @@ def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[st
 def test_in_double_precision_a_batch_is_exact(mini: Backbone, picture: torch.Tensor) -> None:
     """Long after single precision has gone apart: 40 steps of L-BFGS to 1e-9."""
     backbone = copy.deepcopy(mini).double()
-    specs = [weighted_terms({"conv_4": 1.0}, {"relu_1": 1.0, "relu_5": w}) for w in (0.1, 10.0, 3.0)]
+    weights = [{"relu_1": 1.0, "relu_5": w} for w in (0.1, 10.0, 3.0)]
+    specs = [weighted_terms({"conv_4": 1.0}, each) for each in weights]
     content = picture.double()
     styles = [content.flip(2), content[..., :20], content.flip(3)]
     starts = content * torch.tensor([0.9, 0.5, 0.2]).view(-1, 1, 1, 1)
