@@ -19,7 +19,7 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         arguments: the command line without the program's name
     """
     explain_unknown_keys(arguments)
-    return [open_key(argument) for argument in quote_paths(arguments)]
+    return open_keys(quote_paths(arguments))
 
 
 def quote_paths(arguments: Sequence[str]) -> list[str]:
@@ -37,12 +37,21 @@ def quote_paths(arguments: Sequence[str]) -> list[str]:
 
 def _quote(argument: str) -> str:
     key, equals, value = argument.partition("=")
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    plain = quoted or re.fullmatch(r"[A-Za-z0-9_./\\:-]*", value)
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    plain = is_quoted or re.fullmatch(r"[A-Za-z0-9_./\\:-]*", value)
     if not equals or key not in _PATHS or plain:
         return argument
-    escaped = value.replace("'", "\\'")
-    return f"{key}='{escaped}'"
+    return f"{key}={quoted(value)}"
+
+
+def quoted(text: str) -> str:
+    r"""Any text as one value of Hydra's grammar, where a backslash counts before a quote only.
+
+    >>> print(quoted("it's"), quoted("C:\\a"), quoted("b\\"))
+    'it\'s' 'C:\a' 'b\\'
+    """
+    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
+    return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
 
 
 def explain_unknown_keys(arguments: Sequence[str]) -> None:
@@ -58,27 +67,64 @@ def explain_unknown_keys(arguments: Sequence[str]) -> None:
 
 
 def unknown_key(argument: str) -> str | None:
-    """What to say of an override whose key neither the config nor Hydra has; None where it does."""
-    name, equals, _ = argument.partition("=")
+    """What is wrong with an override whose key neither the config nor Hydra has; None if nothing.
+
+    A group without a choice counts too: Hydra ends with a traceback there.
+    """
+    name, equals, value = argument.partition("=")
     name = name.split("@")[0]
     if not equals or not re.fullmatch(r"[A-Za-z_][\w.]*", name) or name.startswith("hydra"):
         return None  # a flag, +new, ~gone, or Hydra's own
+    if name in GROUPS and value in ("", "null"):
+        return f"{name}={value}: expected one of its choices; ~{name} makes none"
     keys = set(documented_keys())
     parents = {key.rpartition(".")[0] for key in keys} - {""}
-    if name in keys | parents | set(GROUPS) or name.startswith(("passes", *OPEN_KEYS)):
+    if name in keys | parents | set(GROUPS) or _is_below(name, ("passes", *OPEN_KEYS)):
         return None
     parent = name.rpartition(".")[0]
-    near = sorted(key for key in keys if parent and key.startswith(parent + "."))
-    listed = near or sorted({key for key in keys if "." not in key} | set(GROUPS))
+    siblings = sorted(key for key in keys if parent and _is_below(key, (parent,)))
+    listed = siblings or sorted({key for key in keys if "." not in key} | set(GROUPS))
     hint = did_you_mean(name, (*keys, *GROUPS))
     return f"unknown key {name!r}{hint} (known: {', '.join(listed)})"
 
 
+def open_keys(arguments: Sequence[str]) -> list[str]:
+    """Overrides with a loss's own options as Hydra takes them, in any order.
+
+    A loss that is named beside its options becomes a mapping: else they would replace its name.
+
+    >>> open_keys(["loss.style.activation_shift=0.5", "loss.style=gram"])
+    ['loss.style=gram', '++loss.style.name=gram', '++loss.style.activation_shift=0.5']
+    """
+    options = [argument for argument in arguments if _is_below(argument, OPEN_KEYS)]
+    names = [argument for argument in arguments if argument.partition("=")[0] in OPEN_KEYS]
+    in_order = iter([*names, *options])
+    opened: list[str] = []
+    for argument in arguments:
+        if argument not in (*names, *options):
+            opened.append(argument)
+            continue
+        argument = next(in_order)
+        opened.append(open_key(argument))
+        key, _, value = argument.partition("=")
+        if re.fullmatch(r"\w+|'\w+'", value) and any(_is_below(o, (key,)) for o in options):
+            opened.append(f"++{key}.name={value}")
+    return opened
+
+
 def open_key(argument: str) -> str:
-    """An override of a loss's own option, so that Hydra adds it where the recipe does not have it.
+    """An override of a loss's own options, so that Hydra adds those that the recipe does not have.
 
     >>> open_key("loss.style.activation_shift=0.5"), open_key("size=64")
     ('++loss.style.activation_shift=0.5', 'size=64')
+    >>> open_key("loss.pixels={pixel_statistics: {weight: 30}}")
+    '++loss.pixels={pixel_statistics: {weight: 30}}'
     """
-    is_open = argument.startswith(tuple(f"{key}." for key in OPEN_KEYS))
-    return f"++{argument}" if is_open else argument
+    key, _, value = argument.partition("=")
+    is_mapping = key in OPEN_KEYS and value.startswith("{")
+    return f"++{argument}" if is_mapping or _is_below(key, OPEN_KEYS) else argument
+
+
+def _is_below(name: str, keys: Sequence[str]) -> bool:
+    """Whether a name continues one of the keys after a dot."""
+    return name.startswith(tuple(f"{key}." for key in keys))

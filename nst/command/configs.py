@@ -1,8 +1,7 @@
-"""Where the config files are, what Hydra has to know of them, and configs composed from Python."""
+"""Where the config files are, what Hydra has to know of them, and configs composed in Python."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -10,14 +9,15 @@ from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 
 from nst.command import launcher
-from nst.command.arguments import open_key, unknown_key
-from nst.command.help import help_groups, help_keys
+from nst.command.arguments import open_keys, quoted, unknown_key
+from nst.command.help import help_groups, help_keys, help_samples
 from nst.command.names import slug, unnamed_keys
 from nst.config import Config, from_omegaconf
-from nst.errors import InputError
+from nst.errors import InputError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 CONF = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir())
@@ -33,6 +33,7 @@ def register() -> None:
         "nst.unnamed_keys": unnamed_keys,
         "nst.groups": lambda: help_groups(CONF),
         "nst.keys": help_keys,
+        "nst.samples": help_samples,
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
@@ -46,7 +47,7 @@ def compose(*overrides: str, **values: Any) -> Config:
         values: top-level keys with Python's values, ``size=256``
 
     Raises:
-        InputError: an unknown key or a value that cannot work.
+        InputError: an unknown key or choice, or a value that cannot work.
 
     >>> compose("backbone=vgg19", "optimizer=adam", size=256).optimizer.lr
     0.02
@@ -57,8 +58,26 @@ def compose(*overrides: str, **values: Any) -> Config:
         complaint = unknown_key(override)
         if complaint:
             raise InputError(complaint)
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return from_omegaconf(hydra.compose("config", [open_key(each) for each in given]))
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            composed = hydra.compose("config", open_keys(given))
+    except HydraException as error:
+        raise InputError(one_line(error)) from error
+    return from_omegaconf(composed)
+
+
+def one_line(error: Exception) -> str:
+    """What Hydra says on several lines: the override, what is wrong with it, and the choices.
+
+    >>> one_line(MissingConfigException("…", "optimizer/adm", ["adam", "lbfgs", "sgd"]))
+    'optimizer=adm: no such choice; did you mean adam? (adam, lbfgs, sgd)'
+    """
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        hint = did_you_mean(choice, error.options)
+        return f"{group}={choice}: no such choice{hint} ({', '.join(error.options)})"
+    first_lines = [*str(error).splitlines()[:2], *str(error.__cause__ or "").splitlines()[:1]]
+    return ": ".join(filter(None, first_lines)).removeprefix("Error merging override ")
 
 
 def _rendered(value: Any) -> str:
@@ -70,9 +89,7 @@ def _rendered(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return str(value).lower() if isinstance(value, bool) else repr(value)
     if isinstance(value, str | Path):
-        # Hydra's grammar takes backslashes as they are, but for those before a quotation mark
-        text = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), str(value))
-        return f"'{text}'"
+        return quoted(str(value))
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}: {_rendered(v)}" for key, v in value.items()) + "}"
     if isinstance(value, Sequence):

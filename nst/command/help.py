@@ -1,4 +1,4 @@
-"""The help page's lists: config groups with their choices, and every key in words."""
+"""The help page's lists: config groups with their choices, every key in words, and the samples."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ from pathlib import Path
 import yaml
 
 from nst.config import GROUPS, documented_keys
+from nst.config.samples import PAINTINGS, PHOTOS
 
 _WIDTH = 80
 
 
 def help_groups(conf: Path) -> str:
-    """The config groups with their choices, each with the first comment line of its file."""
+    """The config groups with their choices, each with the first comment line of its file.
+
+    Args:
+        conf: the folder of the config files
+    """
     defaults = default_choices(conf)
     lines: list[str] = []
     for group, meaning in GROUPS.items():
         lines.append(f"{group}: {meaning}")
         for file in sorted((conf / group).glob("*.yaml")):
             mark = " (default)" if defaults.get(group) == file.stem else ""
-            lines.append(f"    {file.stem:<16} {first_comment(file)}{mark}")
+            text = textwrap.wrap(first_comment(file) + mark, _WIDTH - 21)
+            lines.append(f"    {file.stem:<16} {text[0]}")
+            lines += [" " * 21 + line for line in text[1:]]
     return "\n".join(lines)
 
 
@@ -34,6 +41,11 @@ def help_keys() -> str:
     return "\n".join(lines)
 
 
+def help_samples() -> str:
+    """The names of the bundled pictures."""
+    return f"Samples: {' '.join(PHOTOS)} (photos),\n         {' '.join(PAINTINGS)} (paintings)."
+
+
 def first_comment(file: Path) -> str:
     """What a config file says of itself."""
     for line in file.read_text(encoding="utf-8").splitlines():
@@ -43,6 +55,6 @@ def first_comment(file: Path) -> str:
 
 
 def default_choices(conf: Path) -> dict[str, str]:
-    """{group: what is chosen where nothing is said}."""
+    """{group: its choice where the command line names none}."""
     entries = yaml.safe_load((conf / "config.yaml").read_text(encoding="utf-8"))["defaults"]
     return {k: v for entry in entries if isinstance(entry, dict) for k, v in entry.items()}

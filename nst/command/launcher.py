@@ -31,7 +31,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf, open_dict
 
 from nst.config import Config, from_omegaconf
-from nst.errors import InputError
+from nst.errors import InputError, require
 
 if TYPE_CHECKING:
     from nst.runs.context import Context
@@ -70,8 +70,8 @@ def register() -> None:
 def run_job(cfg: Config, context: Context) -> dict[str, Any]:
     """Run a job: alone, or, where the launcher has begun a batch, together with the others.
 
-    Arguments, result and errors as :func:`nst.runs.job.run_job`; also an InputError where an earlier
-    job of the sweep has the same folder.
+    Arguments, result and errors are those of :func:`nst.runs.job.run_job`; it is also an InputError
+    that an earlier job of the sweep has the same folder.
     """
     from nst.runs import job  # imports torch, which --help and typos do not need
 
@@ -84,8 +84,23 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
     return batch.run_job(cfg, context) if batch else job.run_job(cfg, context)
 
 
+def check_max_batch(max_batch: object) -> None:
+    """Check what ``hydra.launcher.max_batch`` says.
+
+    Raises:
+        InputError: neither ``auto`` nor a number of jobs that one batch can nest.
+    """
+    from nst.runs.memory import MAX_BATCH
+
+    if isinstance(max_batch, int) and not isinstance(max_batch, bool):
+        in_range = 1 <= max_batch <= MAX_BATCH
+    else:
+        in_range = max_batch == "auto"
+    require(in_range, "hydra.launcher.max_batch", max_batch, f"1 to {MAX_BATCH}, or auto")
+
+
 _folders: set[Path] = set()
-"""Of the jobs of the sweep that this process has begun."""
+"""The folders of the jobs of the sweep that this process has begun."""
 
 
 def shared_folder(folder: Path) -> str:
@@ -115,7 +130,7 @@ class _Batch:
         self.returns: dict[int, JobReturn] = {}
 
     def start_jobs(self) -> None:
-        """Start those that wait; the first to reach :meth:`run_job` starts the rest."""
+        """Start the jobs that wait; the first to reach :meth:`run_job` starts the rest."""
         while self._waiting:
             job = self._waiting.popleft()
             try:
@@ -174,7 +189,7 @@ class BatchedLauncher(Launcher):
     def __init__(self, max_batch: int | str):
         """
         Args:
-            max_batch: jobs at once, or ``auto``: as many as are thought to fit into memory
+            max_batch: most jobs at once, or ``auto``: as many as fit into memory by the estimate
         """
         self.max_batch = max_batch
 
@@ -187,12 +202,10 @@ class BatchedLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run the jobs; what each returned or raised, in their order."""
-        if self.max_batch != "auto" and not (
-            isinstance(self.max_batch, int) and self.max_batch >= 1
-        ):
-            raise CompactHydraException(
-                f"hydra.launcher.max_batch={self.max_batch}: expected 1 or more, or auto"
-            )
+        try:
+            check_max_batch(self.max_batch)
+        except InputError as error:
+            raise CompactHydraException(str(error)) from None
         from nst.runs.batches import batches
 
         utils.setup_globals()

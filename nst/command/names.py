@@ -27,6 +27,6 @@ def slug(overrides: str, limit: int = 100) -> str:
 
 
 def unnamed_keys() -> list[str]:
-    """Keys that are left out of folder names: they tell no two pictures apart."""
-    keys = [*documented_keys(), *GROUPS]
-    return [*(key for key in keys if key.partition(".")[0] in UNNAMED_KEYS), "hydra/launcher"]
+    """Keys and groups that are left out of folder names: they tell no two pictures apart."""
+    keys = dict.fromkeys((*documented_keys(), *GROUPS))
+    return [key for key in keys if key.partition(".")[0] in UNNAMED_KEYS]

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nst.command import launcher
 from nst.command.arguments import open_key
+from nst.command.configs import one_line
 from nst.config import from_omegaconf
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
@@ -27,7 +28,7 @@ class PlanSweep(Callback):
     """Before the first job of a sweep: its study's axes, a check of each job, a plan."""
 
     folder: Path | None = None
-    """Of the sweep that this process has started, once it has a plan."""
+    """The folder of the sweep that this process has started, once it has a plan."""
 
     def on_multirun_start(self, config: Any, **kwargs: Any) -> None:
         """Compose and check each job; stop with one line that names the first one that is wrong."""
@@ -40,20 +41,29 @@ class PlanSweep(Callback):
         with open_dict(config):
             config.hydra.sweeper.params = params
         jobs = expand_sweep([f"{k}={v}" for k, v in params.items()] + given)
-        taken: set[Path] = set()
-        for number, job in enumerate(jobs):
-            try:
-                composed, folder = _compose_job(config, number, job)
-                _check(composed)
-                if folder in taken:
-                    raise InputError(launcher.shared_folder(folder))
-                if folder is not None:
-                    taken.add(folder)
-            except InputError as error:
-                sys.exit(f"error in job {','.join(job)}: {error}")
-            except HydraException:
-                return  # Hydra composes them all again and reports in its own words
+        _exit_where_wrong(config, jobs)
         _write_plan(Path(config.hydra.sweep.dir), config, given, jobs)
+
+
+def _exit_where_wrong(config: Any, jobs: Sequence[Sequence[str]]) -> None:
+    """End the program with one line where the launcher or a job cannot work."""
+    try:
+        if "max_batch" in config.hydra.launcher:
+            launcher.check_max_batch(config.hydra.launcher.max_batch)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    taken: set[Path] = set()
+    for number, job in enumerate(jobs):
+        try:
+            composed, folder = _compose_job(config, number, job)
+            _check(composed)
+            if folder in taken:
+                raise InputError(launcher.shared_folder(folder))
+            if folder is not None:
+                taken.add(folder)
+        except (InputError, HydraException) as error:
+            text = one_line(error) if isinstance(error, HydraException) else error
+            sys.exit(f"error in job {','.join(job)}: {text}")
 
 
 def study_params(composed: Any, given: Sequence[str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Short words for what a config chooses, by which a dashboard groups and filters its runs.
 
->>> cfg = Config(task=Task.content, content_layer="conv_4")
+>>> import nst
+>>> cfg = nst.compose("task=content", content_layer="conv_4")
 >>> run_tags(cfg)[3:]
 ['content:conv_4', 'init:noise', 'optimizer:lbfgs', 'seed:0']
 """
@@ -21,7 +22,7 @@ TAG_LIMIT = 64
 
 
 def layers_label(layers: Sequence[str]) -> str:
-    """A set of layers, neighbours as a range; the order does not matter.
+    """A set of layers as one word, neighbours as a range; the order does not matter.
 
     >>> layers_label(["conv_1", "conv_2", "conv_3", "conv_8"])
     'conv_1-3+8'
@@ -32,7 +33,7 @@ def layers_label(layers: Sequence[str]) -> str:
     for name in layers:
         stem, digits = re.fullmatch(r"(\D*)(\d*)", name).groups()  # type: ignore[union-attr]
         numbers.setdefault(stem, []).extend([int(digits)] if digits else [])
-    return "+".join(stem + _ranges(found) for stem, found in sorted(numbers.items()))
+    return "+".join(stem + _ranges(each) for stem, each in sorted(numbers.items()))
 
 
 def _ranges(numbers: Iterable[int]) -> str:
@@ -46,9 +47,10 @@ def _ranges(numbers: Iterable[int]) -> str:
 
 
 def run_tags(cfg: Config) -> list[str]:
-    """Tags of a run: task, network, layers, start, optimiser, study; at most 64 characters each.
+    """The tags of a run: task, network, layers, start, optimiser, seed, study, and its own.
 
-    A tag that would be longer ends in a hash of the whole, so that two never become one.
+    A tag has at most 64 characters. One that would be longer ends in a hash of the whole, so that
+    two never become one.
     """
     content, style = layer_sets(cfg)
     tags = [cfg.task.name, cfg.backbone.name.name, f"weights:{Path(cfg.backbone.weights).stem}"]
@@ -72,18 +74,19 @@ def short_tag(tag: str) -> str:
 
 
 def facets(cfg: Config) -> dict[str, Any]:
-    """What the config says with lists, ``auto`` and pairs, as plain values: W&B compares those.
+    """Plain values, which W&B compares, of what the config says with lists, ``auto`` and pairs.
 
     Returns:
-        ``layers.content`` and ``layers.style`` as labels, their depths (the deepest layer's) as
-        numbers, ``start``, the start image's kind, and ``style_to_content``, the ratio of the
-        weights; None for what the task does not use.
+        ``layers.content`` and ``layers.style`` as labels, ``layers.content_depth`` and
+        ``layers.style_depth`` as the number of the deepest layer, ``start`` as the kind of the
+        start image, and ``style_to_content`` as the ratio of the weights; None for what the task
+        does not use.
     """
-    found: dict[str, Any] = {}
+    layers: dict[str, Any] = {}
     for key, names in zip(("content", "style"), layer_sets(cfg), strict=True):
         depths = [depth(name, cfg.backbone.name.name) for name in names]
-        found[key] = layers_label(names) if names else None
-        found[f"{key}_depth"] = max(depths, default=None)
+        layers[key] = layers_label(names) if names else None
+        layers[f"{key}_depth"] = max(depths, default=None)
     weights = cfg.loss.style_weight, cfg.loss.content_weight
     ratio = weights[0] / weights[1] if cfg.task is Task.transfer and weights[1] else None
-    return {"layers": found, "start": start_kind(cfg).name, "style_to_content": ratio}
+    return {"layers": layers, "start": start_kind(cfg).name, "style_to_content": ratio}

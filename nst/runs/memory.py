@@ -180,7 +180,7 @@ def _transformed_weights(
         return 0
     deepest = set().union(*layer_sets(cfg)) - {"input"}
     width, height = output_size(cfg, max(size for size, _ in all_passes(cfg)))
-    formats = {precision.dtype, *([torch.float32] if precision.checked else [])}
+    formats = {precision.dtype, torch.float32}  # targets and the last losses are float32's
     bytes_, shape = 0, torch.Size((1, 3, height, width))
     for name, module in backbone.chain.items():
         if not deepest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -11,26 +12,40 @@ from pathlib import Path
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide the numbers."""
-    found = {"python": platform.python_version()}
+    numbers = {"python": platform.python_version()}
     for package in ("nst", "torch", "torchvision", "numpy", "pillow", "scikit-image", "hydra-core"):
         try:
-            found[package] = version(package)
+            numbers[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            numbers[package] = "not installed"
+    return numbers
 
 
-def git_commit() -> tuple[str | None, bool]:
-    """The commit of this project's checkout and whether it has changes; (None, False) without."""
-    root = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[2]
+_OWN_FILES = ("nst/runs/provenance.py", "conf/config.yaml", "run.py")
+
+
+def git_commit(root: Path = _ROOT) -> tuple[str | None, bool]:
+    """The commit of this project's checkout, and whether it has changes.
+
+    Args:
+        root: the folder that holds the package
+
+    Returns:
+        (None, False) where the package is installed, or otherwise none of a checkout: a repository
+        around it is somebody else's, and so is one that ``GIT_DIR`` names.
+    """
     if not (root / ".git").exists():
         return None, False
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        return done.stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", *_OWN_FILES)
         return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "-uno"))
     except (OSError, subprocess.CalledProcessError):
         return None, False

@@ -92,13 +92,13 @@ def similarity(images: Tensor, content: Tensor | None) -> dict[str, float | None
 
 def _sources(cfg: Config) -> dict[str, Any]:
     """The images used; of a file also the sha256 of its bytes."""
-    found: dict[str, Any] = {}
+    sources: dict[str, Any] = {}
     for key, source in used_images(cfg).items():
         path = Path(source).expanduser()
         is_file = source not in SAMPLES and path.is_file()
         digest = hashlib.sha256(path.read_bytes()).hexdigest() if is_file else None
-        found[key] = {"source": source, "sha256": digest}
-    return found
+        sources[key] = {"source": source, "sha256": digest}
+    return sources
 
 
 def group_of(cfg: Config, context: Context) -> str | None:

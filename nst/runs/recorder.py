@@ -167,8 +167,8 @@ class LossRows:
         self._waiting: list[tuple[int, float, Tensor]] = []  # step, seconds, (N, K)
         self._written = 0.0
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> LossRows:
+        return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         try:

@@ -21,11 +21,11 @@ from nst.config import Config, Task
 from nst.gradients.engine import engine
 from nst.gradients.precision import Precision
 from nst.optimizers.from_config import make_optimizer
-from nst.optimizers.steps import iterate
+from nst.optimizers.steps import ValueAndGradient
 from nst.runs.objectives import Networks, make_objectives
 from nst.runs.passes import all_passes, output_size, style_size
 
-_STEPS = 2  # after the start: by then all that the optimiser keeps is there
+_STEPS = 2  # after the start: by then the optimiser holds all that it ever keeps
 
 
 class PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -94,13 +94,33 @@ def _peak_of_pass(
         objectives = make_objectives(cfgs, networks, contents, styles)
         width, height = output_size(cfg, size)
         start = torch.zeros(len(cfgs), 3, height, width, device="meta")
-        evaluate = engine(objectives.fast, checkpointing)
-        optimizer = make_optimizer(cfg.optimizer, evaluate, start, steps)
-        for _ in iterate(optimizer, min(steps, _STEPS)):
-            pass
+        evaluations = [engine(objectives.fast, checkpointing)]
         if objectives.exact is not objectives.fast:  # what compares with float32, and judges last
-            engine(objectives.exact, checkpointing=True)(start)
+            evaluations.append(engine(objectives.exact, checkpointing=True))
+        _rehearse(cfg, evaluations, start, steps)
     return int(counter.peak)
+
+
+def _rehearse(
+    cfg: Config, evaluations: Sequence[ValueAndGradient], start: Tensor, steps: int
+) -> None:
+    """The first steps of a pass of so many, of which the last alone sees the network.
+
+    Its evaluations are all alike, and the last one meets the most that the optimiser holds.
+    """
+    last = min(steps, _STEPS)
+    sees_network = last == 0
+
+    def evaluate(images: Tensor) -> tuple[Tensor, Tensor]:
+        if sees_network:
+            first, *_ = [evaluation(images) for evaluation in evaluations]
+            return first
+        return images.new_zeros(images.shape[0], 1), torch.zeros_like(images)
+
+    optimizer = make_optimizer(cfg.optimizer, evaluate, start, steps)
+    for index in range(last + 1):
+        sees_network = index == last
+        optimizer.step()
 
 
 def _pictures(cfgs: Sequence[Config], size: int, without: Task) -> list[Tensor]:

@@ -1,6 +1,6 @@
-"""The W&B sink. It mirrors what the run's folder holds and is never read back.
+"""A run's log in W&B. It mirrors what the run's folder holds and is never read back.
 
-A failure of W&B costs its own log and nothing else: the run goes on, with a warning.
+Where W&B fails, its own log ends there and the run goes on, with a warning.
 """
 
 from __future__ import annotations
@@ -43,23 +43,22 @@ class NoSink:
 
 
 class WandbSink:
-    """One W&B run. After its first failure it stays silent.
+    """One W&B run; after its first failure nothing more is sent to it.
 
-    A workspace has one set of runs for all its sections, so what a study's section shows has keys
-    of its own: the run of a study logs its total, its results and its pictures under ``STUDY/``.
+    A workspace has one set of runs for all its sections. So what the section of a study shows has
+    keys of its own: a study's run logs its total loss, its results and its pictures under
+    ``STUDY/``.
     """
 
     def __init__(self, run: Any, losses: Sequence[str] = (), study: str | None = None):
         """
         Args:
             run: of W&B
-            losses: whose smallest value is the one to remember
-            study: whose section of the dashboard shows this run, or None
+            losses: names of losses; W&B's summary holds the smallest value of each
+            study: the study whose section of the dashboard shows this run, or None
         """
-        self._run = run
-        self._losses = losses
-        self._study = study
-        self._step = 0
+        self._run, self._losses, self._study = run, losses, study
+        self._step = 0  # the latest
         self._attempt(self._define)
 
     def _define(self) -> None:
@@ -110,13 +109,13 @@ def flat_numbers(values: Mapping[str, Any]) -> dict[str, float]:
     >>> flat_numbers({"psnr": None, "losses": {"total": 2.0}, "seconds": 1})
     {'losses_total': 2.0, 'seconds': 1}
     """
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            found |= {f"{key}_{k}": v for k, v in flat_numbers(value).items()}
+            numbers |= {f"{key}_{k}": v for k, v in flat_numbers(value).items()}
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            found[key] = value
-    return found
+            numbers[key] = value
+    return numbers
 
 
 @contextmanager
@@ -175,7 +174,7 @@ def open_run(folder: Path, mode: Mode, options: Mapping[str, Any]) -> Iterator[A
 
 
 def _start(mode: Mode, options: dict[str, Any]) -> Any:
-    """A started W&B run, or None with a warning."""
+    """Start a W&B run; None, and a warning, where it does not start."""
     try:
         import wandb
     except Exception as error:  # a broken installation must not cost the run

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nst.runs.folder import load_runs
+from nst.runs.read import load_runs
 from tests.end_to_end.test_run import QUICK, ROOT, run
 
 SWEEP = ["-m", *QUICK, "init=noise", "logger=none", "hydra.sweep.dir=sweep"]
@@ -29,7 +29,7 @@ class Spy(Callback):
             print(text, HydraConfig.get().job.num, file=file)
 
     def on_job_start(self, config, *, task_function, **kwargs):
-        assert task_function.__name__ == "main"
+        assert task_function.__name__ == "_job"
         assert Path(config.hydra.runtime.output_dir, ".hydra/hydra.yaml").is_file()
         self.note("start")
 
@@ -121,7 +121,7 @@ def test_an_interrupted_sweep_keeps_what_there_is(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode != 0
-    assert errors.strip() == "interrupted; what there is stays in sweep"
+    assert errors.strip() == "interrupted; what was computed stays in sweep"
     assert len(list(tmp_path.rglob("image.png"))) == 2
     assert not list(tmp_path.rglob("record.json"))
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -18,14 +18,15 @@ from nst import config
 from nst.config import Config
 from nst.errors import InputError
 from nst.pictures.files import to_tensor
-from nst.runs import job
-from nst.runs.folder import Trace
-from nst.runs.job import Context, conclude, run_job, run_jobs
+from nst.runs.context import Context
+from nst.runs.job import conclude, run_job, run_jobs
+from nst.runs.recorder import LossRows, Recorder
+from nst.runs.trace import Trace
 from nst.runs.tracking import NoSink
 from nst.runs.transfer import Progress, Transfer
 from tests.conftest import Compose
-from tests.test_records import contents
-from tests.test_tracking import read_back
+from tests.runs.test_folder import contents
+from tests.runs.test_tracking import read_back
 
 KEYS = (
     "status losses psnr ssim steps seconds seconds_per_step peak_memory_mb seed backbone "
@@ -41,7 +42,7 @@ def test_the_folder_of_a_run(composed: Compose, run_folder: Path) -> None:
     assert set(KEYS) <= set(record)
     assert record["status"] == "completed"
     assert (record["steps"], record["seed"], record["device"]) == (5, 0, "cpu")
-    assert set(record["losses"]) == {"total", "content", "style", "tv", "patch"}
+    assert set(record["losses"]) == {"total", "content", "style", "tv", "pixel_statistics"}
     assert set(record["backbone"]) == {"name", "weights", "sha256"}
     assert record["backbone"]["weights"] == "shipped"
     assert record["config_hash"] == config.config_hash(cfg)
@@ -64,17 +65,11 @@ def test_the_trace_has_every_term_of_every_step(composed: Compose, run_folder: P
     assert trace["step"].tolist() == [0, 1, 2, 3, 4]
     terms = ["content/conv_4", "style/relu_1", "style/conv_2"]
     assert list(trace.columns) == [
-        "step",
-        "seconds",
-        "total",
-        "content",
-        "style",
-        "tv",
-        "patch",
+        *("step", "seconds", "total", "content", "style", "tv", "pixel_statistics"),
         *terms,
     ]
     assert np.allclose(
-        trace[["content", "style", "tv", "patch"]].sum(axis=1), trace["total"], rtol=1e-5
+        trace[["content", "style", "tv", "pixel_statistics"]].sum(axis=1), trace["total"], rtol=1e-5
     )
     assert np.allclose(trace[terms[1:]].sum(axis=1), trace["style"], rtol=1e-5)
 
@@ -85,7 +80,7 @@ def test_final_losses_are_those_of_the_saved_image(composed: Compose, run_folder
     with Image.open(run_folder / "image.png") as image:
         saved = to_tensor(image)
     with torch.no_grad():
-        terms = Transfer(cfg).stage.objective(saved)[0]
+        terms = Transfer(cfg).current.objectives.exact(saved)[0]
     assert record["losses"]["total"] == pytest.approx(float(terms.sum()), rel=1e-4)
     trace = pd.read_csv(run_folder / "trace.csv")
     assert not math.isclose(trace["total"].iloc[-1], record["losses"]["total"], rel_tol=1e-3)
@@ -130,7 +125,7 @@ def test_a_hanging_logger_does_not_cost_the_record(
         yield NoSink()
         raise KeyboardInterrupt  # the user loses patience with an upload
 
-    monkeypatch.setattr("nst.runs.job.wandb_sink", hangs)
+    monkeypatch.setattr("nst.runs.recorder.wandb_sink", hangs)
     with pytest.raises(KeyboardInterrupt):
         run_job(composed("optimizer.steps=1", "logger=wandb"), Context(run_folder))
     assert (run_folder / "record.json").is_file()
@@ -157,45 +152,37 @@ def interrupt_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Transfer, "run", interrupted)
 
 
-def test_a_gpu_is_read_in_blocks(
-    composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cfg = composed("optimizer.steps=23", "snapshot_every=12")
-    run_job(cfg, Context(run_folder))
-    each = pd.read_csv(run_folder / "trace.csv")
-    monkeypatch.setattr("nst.runs.job._Rows.write", counted := Counted(job._Rows.write))
-    monkeypatch.setattr(Transfer, "_settles", lambda _, step, last: step in (0, 10, 12, 20, last))
-    run_job(cfg, Context(run_folder))
-    blocks = pd.read_csv(run_folder / "trace.csv")
-    assert counted.sizes == [1, 10, 2, 8, 3]
-    pd.testing.assert_frame_equal(each.drop(columns="seconds"), blocks.drop(columns="seconds"))
-    assert blocks["seconds"].is_monotonic_increasing
-    assert len(list((run_folder / "snapshots").iterdir())) == 2
+class Row:
+    """What :class:`LossRows` needs of a run: its number, and where it writes."""
+
+    def __init__(self, number: int):
+        self.number, self.written = number, list[tuple[int, float, list[float]]]()
+
+    def attempt(self, call: Callable[..., None], *args: Any) -> None:
+        call(*args)
+
+    def write(self, step: int, seconds: float, values: list[float]) -> None:
+        self.written.append((step, seconds, values))
 
 
-class Counted:
-    """``_Rows.write`` with the number of steps that each call wrote."""
-
-    def __init__(self, genuine: Callable[[Any], None]):
-        self.genuine, self.sizes = genuine, list[int]()
-
-    def __get__(self, rows: Any, kind: type) -> Callable[[], None]:
-        def write() -> None:
-            if rows._waiting:
-                self.sizes.append(len(rows._waiting))
-            self.genuine(rows)
-
-        return write
+def progress(step: int, settled: bool) -> Progress:
+    """A step of two runs whose losses are (step, −step); half a second each."""
+    terms = torch.tensor([[float(step)], [-float(step)]])
+    return Progress(step, step, torch.zeros(2, 3, 1, 1), terms, torch.zeros(2), settled)
 
 
-def test_an_interrupted_block_is_written(
-    composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Transfer, "_settles", lambda _, step, last: step % 10 == 0)
-    interrupt_after(14, monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
-        run_job(composed("optimizer.steps=30"), Context(run_folder))
-    assert pd.read_csv(run_folder / "trace.csv")["step"].tolist() == list(range(15))
+def test_losses_are_read_where_the_device_was_waited_for() -> None:
+    """And a block's seconds are spread over its steps."""
+    runs = [Row(0), Row(1)]
+    with LossRows(cast("list[Recorder]", runs)) as rows:
+        rows.add(progress(0, settled=True))
+        for step in (1, 2, 3):
+            rows.add(progress(step, settled=False))
+        assert [len(run.written) for run in runs] == [1, 1]
+        rows.add(progress(4, settled=True))
+        assert runs[1].written == [(n, n / 2, [-float(n)]) for n in range(5)]
+        rows.add(progress(5, settled=False))
+    assert [step for step, _, _ in runs[0].written] == list(range(6))  # a block cut short, too
 
 
 def test_an_interruption_keeps_the_picture_and_the_trace(

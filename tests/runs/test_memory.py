@@ -2,104 +2,107 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from nst.backbones.network import Backbone, build
-from nst.config import BackboneName, Config
+from nst.config import Config
 from nst.errors import InputError
 from nst.gradients.precision import Precision
+from nst.optimizers.from_config import make_optimizer
+from nst.optimizers.steps import iterate
 from nst.runs import memory
-from nst.runs.job import Context, run_job
+from nst.runs.context import Context
+from nst.runs.free_memory import available
+from nst.runs.job import run_job
+from nst.runs.objectives import Networks, make_evaluator, make_objectives
+from nst.runs.rehearsal import PeakBytes, peak_bytes
 from nst.runs.transfer import Progress, Transfer
 from tests.conftest import Compose
 
 CPU = torch.device("cpu")
+FLOAT32 = Precision("float32", "as configured")
 
 
-class Tracked(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Bytes of all tensors alive, and their peak. What nobody has written yet counts for nothing:
-    the system gives a page at the first touch."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.now = self.peak = 0
-        self._seen: set[int] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if func is torch.ops.aten.empty.memory_format:
-            return result
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, torch.Tensor) and tensor.device.type == "cpu":
-                self._count(tensor.untyped_storage())
-        return result
-
-    def _count(self, storage: torch.UntypedStorage) -> None:
-        key = storage._cdata
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        self.now += storage.nbytes()
-        self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._gone, key, storage.nbytes())
-
-    def _gone(self, key: int, size: int) -> None:
-        self._seen.discard(key)
-        self.now -= size
-
-
-def measured(cfg: Config) -> tuple[float, Transfer]:
-    """Peak bytes of targets and steps, the loaded network left out."""
-    transfer = Transfer(cfg)
-    del transfer._first, transfer.stage
-    with Tracked() as tracked:
-        transfer._first = transfer._stage(cfg.size)
-        for _ in transfer.run():
+def measured(transfer: Transfer) -> int:
+    """Peak bytes of a run's pictures, targets and steps on the CPU, the loaded network left out."""
+    cfgs, precision = transfer.cfgs, transfer.precision
+    networks = Networks(transfer.backbone, precision)
+    with PeakBytes("cpu") as counter:
+        contents = [picture.clone() for picture in transfer.current.contents]
+        styles = [picture.clone() for picture in transfer.current.styles]
+        objectives = make_objectives(cfgs, networks, contents, styles)
+        evaluator = make_evaluator(objectives, precision, transfer.memory.checkpoint)
+        start = torch.zeros(len(cfgs), 3, *transfer.current.output)
+        optimizer = make_optimizer(cfgs[0].optimizer, evaluator.evaluate, start, steps=3)
+        for _ in iterate(optimizer, steps=3):
             pass
-    return tracked.peak, transfer
+    return int(counter.peak)
 
 
 CASES = {
-    "float32": ("precision=float32",),
+    "float32": (),
     "bfloat16": ("precision=bfloat16",),
-    "checkpoint": ("precision=float32", "checkpoint=true"),
-    "adam": ("optimizer=adam", "precision=float32"),
-    "max": ("backbone.pooling=max", "precision=float32"),
-    "squeezenet": ("backbone=squeezenet1_0", "backbone.weights=random", "precision=float32"),
+    "checkpointing": (
+        *("gradient_checkpointing=true", "optimizer.history_size=2", "size=1056"),  # two strips
+        *("task=content", "loss=relative", "content_layer=conv_2"),
+    ),
+    "adam": ("optimizer=adam",),
+    "max pooling": ("backbone.pooling=max",),
+    "squeezenet": ("backbone=squeezenet1_0", "backbone.weights=random"),
+    "wasserstein2": ("loss=wasserstein2",),
+    "texture": ("task=texture",),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_estimate_is_near(case: str, composed: Compose) -> None:
-    cfg = composed("size=96", "optimizer.steps=3", *CASES[case])
-    peak, transfer = measured(cfg)
-    estimate = memory.need([cfg], transfer.backbone, transfer.precision, cfg.checkpoint is True)
-    assert estimate == pytest.approx(peak, rel=0.35)
+def test_the_estimate_is_near_what_a_run_takes(case: str, composed: Compose) -> None:
+    common = ("size=128", "precision=float32", "optimizer.steps=3")
+    transfer = Transfer(composed(*common, *CASES[case]))
+    assert transfer.memory.estimate_mb * 2**20 == pytest.approx(measured(transfer), rel=0.2)
+
+
+def test_a_batch_takes_what_its_images_take(composed: Compose) -> None:
+    runs = [composed("size=128", "init=noise", "optimizer.steps=3", f"seed={n}") for n in range(3)]
+    transfer = Transfer(*runs)
+    assert transfer.memory.estimate_mb * 2**20 == pytest.approx(measured(transfer), rel=0.2)
+
+
+def test_tensors_count_as_long_as_they_live() -> None:
+    with PeakBytes("cpu") as counter:
+        one = torch.ones(1000)
+        view = one.view(10, 100)
+        del one
+        assert counter.now == 4000
+        two = view + view
+        del view, two
+        torch.empty(10**6)  # takes nothing until something is written
+    assert (counter.now, counter.peak) == (0, 8000)
 
 
 def free(monkeypatch: pytest.MonkeyPatch, megabytes: float) -> None:
     monkeypatch.setattr(memory, "available", lambda device: round(megabytes * 2**20))
 
 
-def test_checkpoints_are_taken_where_memory_is_short(
-    composed: Compose, mini: Backbone, monkeypatch: pytest.MonkeyPatch
+def estimated_mb(cfg: Config, checkpointing: bool) -> float:
+    cfg.gradient_checkpointing = checkpointing
+    estimate = memory.choose([cfg], FLOAT32, CPU).estimate_mb
+    cfg.gradient_checkpointing = "auto"
+    return estimate
+
+
+def test_blocks_are_computed_twice_where_memory_is_short(
+    composed: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cfg = composed("size=2048", "optimizer.history_size=2", "precision=float32")
-    exact = Precision("float32", "")
-    plain, again = (memory.need([cfg], mini, exact, flag) / 2**20 for flag in (False, True))
-    assert again < plain
-    for megabytes, expected in ((2 * plain, False), ((plain + again) / 2 / 0.9, True)):
+    once, twice = estimated_mb(cfg, False), estimated_mb(cfg, True)
+    assert twice < once
+    for megabytes, expected in ((2 * once, False), ((once + twice) / 2 / 0.9, True)):
         free(monkeypatch, megabytes)
-        choice = memory.choose([cfg], mini, exact, CPU)
+        choice = memory.choose([cfg], FLOAT32, CPU)
         assert choice.checkpoint is expected
         assert choice.as_dict()["available_mb"] == pytest.approx(megabytes, abs=0.1)
 
@@ -109,7 +112,7 @@ def test_what_cannot_fit_is_refused_in_one_line(
 ) -> None:
     free(monkeypatch, 0.2)
     with pytest.raises(
-        InputError, match=r"even with checkpoint=true, and 0\.0 GB are free"
+        InputError, match=r"even with gradient_checkpointing=true, and 0\.0 GB are free"
     ) as error:
         Transfer(composed("precision=float32"))
     for remedy in ("size=32 now", "optimizer.history_size=5", "precision=bfloat16"):
@@ -121,18 +124,19 @@ def test_what_is_configured_is_tried_all_the_same(
     composed: Compose, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     free(monkeypatch, 0.2)
-    assert Transfer(composed("checkpoint=true")).memory.checkpoint
+    assert Transfer(composed("gradient_checkpointing=true")).memory.checkpoint
     assert "going on as configured" in caplog.text
 
 
 def test_branching_networks_have_no_blocks(composed: Compose) -> None:
-    with pytest.raises(InputError, match="checkpoint=true is for VGGs, not for squeezenet1_0"):
-        Transfer(composed("backbone=squeezenet1_0", "backbone.weights=random", "checkpoint=true"))
+    squeezenet = ("backbone=squeezenet1_0", "backbone.weights=random")
+    with pytest.raises(InputError, match="=true is for VGGs, not for squeezenet1_0"):
+        Transfer(composed(*squeezenet, "gradient_checkpointing=true"))
 
 
 def test_a_value_that_is_none_of_the_three(composed: Compose) -> None:
-    with pytest.raises(InputError, match="checkpoint=often: expected auto, true or false"):
-        composed("checkpoint=often")
+    with pytest.raises(InputError, match="checkpointing=often: expected auto, true or false"):
+        composed("gradient_checkpointing=often")
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError()])
@@ -163,7 +167,7 @@ def test_other_errors_stay_what_they_are(composed: Compose) -> None:
 def test_what_is_free_is_the_least_of_machine_and_groups(tmp_path: Path) -> None:
     (tmp_path / "proc" / "self").mkdir(parents=True)
     (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 8000 kB\n")
-    assert memory.available(CPU, tmp_path) == 8000 * 1024
+    assert available(CPU, tmp_path) == 8000 * 1024
     (tmp_path / "proc" / "self" / "cgroup").write_text("0::/outer/inner\n")
     group = tmp_path / "sys" / "fs" / "cgroup" / "outer"
     (group / "inner").mkdir(parents=True)
@@ -171,33 +175,34 @@ def test_what_is_free_is_the_least_of_machine_and_groups(tmp_path: Path) -> None
     (group / "memory.max").write_text("5000000\n")
     (group / "memory.current").write_text("4000000\n")
     (group / "memory.stat").write_text("anon 1\ninactive_file 500000\n")
-    assert memory.available(CPU, tmp_path) == 1_500_000
+    assert available(CPU, tmp_path) == 1_500_000
 
 
 def test_the_record_says_what_was_taken(composed: Compose, run_folder: Path) -> None:
-    record = run_job(composed("optimizer.steps=1", "checkpoint=false"), Context(run_folder))
+    cfg = composed("optimizer.steps=1", "gradient_checkpointing=false")
+    record = run_job(cfg, Context(run_folder))
     assert record["memory"]["checkpoint"] is False
     assert record["memory"]["why"] == "as configured"
     assert record["memory"]["estimate_mb"] > 0
 
 
-def test_as_many_as_fit(composed: Compose, mini: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    cfg, exact = composed(), Precision("float32", "")
+def test_as_many_as_fit(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg = composed("size=64", "precision=float32")
+    network = sum(p.nbytes for p in Transfer(cfg).backbone.parameters())
     free(monkeypatch, 0.2)
-    assert memory.largest_batch(cfg, exact, CPU) == 1
-    enough = memory.need([cfg] * 5, mini, exact, False) + sum(p.nbytes for p in mini.parameters())
-    free(monkeypatch, 1.02 * enough / 2**20 / 0.9)
-    assert memory.largest_batch(cfg, exact, CPU) == 5
+    assert memory.largest_batch(cfg, FLOAT32, CPU) == 1
+    five, six = (peak_bytes([cfg] * n, FLOAT32, checkpointing=False) + network for n in (5, 6))
+    free(monkeypatch, (five + six) / 2 / 2**20 / 0.9)
+    assert memory.largest_batch(cfg, FLOAT32, CPU) == 5
+    free(monkeypatch, 10**6)
+    assert memory.largest_batch(cfg, FLOAT32, CPU) == memory.MAX_BATCH
     monkeypatch.setattr(memory, "available", lambda device: None)
-    assert memory.largest_batch(cfg, exact, CPU) == 8
+    assert memory.largest_batch(cfg, FLOAT32, CPU) == 8
 
 
-def test_transformed_weights_count_where_they_are_kept() -> None:
-    """VGG-19 up to conv_13 in float32: about 200 MB (docs/decisions, number 18)."""
-    cfg = Config(size=128, checkpoint=False)
-    cfg.backbone.name, cfg.style_layers = BackboneName.vgg19, ["relu5_1"]
-    backbone = build("vgg19", "avg")
-    exact = Precision("float32", "asked for")
-    bare = memory.need([cfg], backbone, exact, checkpoint=False)
-    found = memory.choose([cfg], backbone, exact, CPU)
-    assert 150 < found.estimate_mb - bare / 2**20 < 250
+def test_transformed_weights_count_where_they_are_kept(composed: Compose) -> None:
+    """Those of VGG-19 up to conv_13 in float32 take about 200 MB."""
+    vgg19 = ("backbone=vgg19", "backbone.weights=random", "style_layers=[relu5_1]", "size=128")
+    cfg = composed(*vgg19, "gradient_checkpointing=false")
+    bare = peak_bytes([cfg], FLOAT32, checkpointing=False) / 2**20
+    assert 150 < memory.choose([cfg], FLOAT32, CPU).estimate_mb - bare < 250

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from nst.losses.losses import gram_matrix
 
-from nst.backbones.network import load_backbone
+from nst.backbones.load import load_backbone
+from nst.losses.gram import gram_matrix
 from nst.pictures.files import to_uint8
 from nst.pictures.samples import load_image
-from nst.runs.job import Context, run_job
+from nst.runs.context import Context
+from nst.runs.job import run_job
 from tests.conftest import Compose
 
-SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 WEIGHTS = SHARED / "weights" / "squeezenet1_0_imagenet.pth"
 CONTENT, STYLE = SHARED / "images" / "tubingen.jpg", SHARED / "images" / "starry_night.jpg"
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from nst.runs.job import Context, run_job
+from nst.runs.context import Context
+from nst.runs.job import run_job
 from nst.runs.tracking import WandbSink, wandb_sink
 from tests.conftest import Compose
 from tests.wandb_server import ServedRun, WandbServer
@@ -85,7 +86,7 @@ def test_a_failure_of_wandb_is_a_warning(caplog: pytest.LogCaptureFixture) -> No
         sink = WandbSink(Broken())
         sink.log(0, {"total": 1.0})
         sink.log_image(0, "sheet", Path("absent.png"), "caption")
-        sink.summarise({"psnr": 1.0})
+        sink.summarize({"psnr": 1.0})
     assert caplog.text.count("W&B failed") == 1
     assert "disk full" in caplog.text
 

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from nst.optimizers.optimize import Step, lbfgs
 from PIL import Image
 
 from nst.backbones.network import Backbone
 from nst.config import config_hash
 from nst.errors import InputError
-from nst.losses.objective import LossSpec, Objective
+from nst.gradients.engine import by_autograd
+from nst.losses.objective import Objective
+from nst.losses.terms import WeightedTerms, terms_from_config, weighted_terms
+from nst.optimizers.lbfgs import LBFGS
+from nst.optimizers.steps import Step, iterate
 from nst.runs.passes import coarse_scales, style_side
-from nst.runs.transfer import Progress, Transfer, loss_spec, pick_device
+from nst.runs.transfer import Progress, Transfer, pick_device
 from tests.conftest import Compose
 
 
@@ -85,13 +89,14 @@ def test_a_second_pass_goes_on_from_the_enlarged_result(composed: Compose) -> No
 
 
 def test_weights_reach_the_objective(composed: Compose) -> None:
-    spec = loss_spec(
-        composed(
-            "style_layers=[conv_2,conv_4]", "loss.style_layer_weights=[3,0.5]", "loss=gatys2015"
-        )
-    )
-    assert spec.style_layers == {"conv_2": 3.0, "conv_4": 0.5}
-    assert (spec.content, spec.style, spec.style_weight) == ("half_sum", "gatys", 1000.0)
+    layers = ("style_layers=[conv_2,conv_4]", "content_layer=conv_8")
+    cfg = composed("loss=gatys2015", *layers, "loss.style_layer_weights=[3,0.5]")
+    spec = terms_from_config(cfg)
+    weights = dict(zip(spec.names, spec.weights, strict=True))
+    assert weights == {
+        **{"content/conv_8": 1.0, "style/conv_2": 3000.0, "style/conv_4": 500.0, "tv": 0.0},
+    }
+    assert Transfer(cfg).current.objectives.exact.weights.tolist() == [list(spec.weights)]
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
@@ -140,14 +145,16 @@ def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[st
 def test_in_double_precision_a_batch_is_exact(mini: Backbone, picture: torch.Tensor) -> None:
     """Long after single precision has gone apart: 40 steps of L-BFGS to 1e-9."""
     backbone = copy.deepcopy(mini).double()
-    specs = [LossSpec({"conv_4": 1.0}, {"relu_1": 1.0, "relu_5": w}) for w in (0.1, 10.0, 3.0)]
+    weights = [{"relu_1": 1.0, "relu_5": w} for w in (0.1, 10.0, 3.0)]
+    specs = [weighted_terms({"conv_4": 1.0}, each) for each in weights]
     content = picture.double()
     styles = [content.flip(2), content[..., :20], content.flip(3)]
     starts = content * torch.tensor([0.9, 0.5, 0.2]).view(-1, 1, 1, 1)
 
-    def last(spec: list[LossSpec], style: list[torch.Tensor], start: torch.Tensor) -> Step:
-        evaluate = Objective(backbone, spec, content, style).value_and_gradient
-        *_, step = lbfgs(evaluate, start, steps=40, clamp=True)
+    def last(spec: list[WeightedTerms], style: list[torch.Tensor], start: torch.Tensor) -> Step:
+        objective = Objective.of_pictures(backbone, spec, content, style)
+        optimizer = LBFGS(partial(by_autograd, objective), start, clamp=True)
+        *_, step = iterate(optimizer, steps=40)
         return step
 
     together = last(specs, styles, starts)
@@ -161,26 +168,20 @@ def test_what_cannot_share_is_refused(composed: Compose) -> None:
         Transfer(composed(), composed("content_layer=conv_2"))
 
 
-def test_a_gpu_is_waited_for_where_numbers_are_read(
-    composed: Compose, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cpu_has_nothing_to_wait_for(composed: Compose) -> None:
+    assert all(progress.settled for progress in run(composed, "optimizer.steps=2"))
+
+
+@pytest.mark.skipif(not torch.accelerator.is_available(), reason="needs a GPU")
+def test_a_gpu_is_waited_for_where_numbers_are_read(composed: Compose) -> None:
     """At every tenth step, counted through all passes, a pass's last, and at snapshots."""
-    waits: list[int] = []
-    transfer = Transfer(composed("optimizer.steps=1", "snapshot_every=12"))
-    transfer.device = torch.device("cuda")
-    zero = torch.zeros(1, 1)
-    monkeypatch.setattr("torch.accelerator.synchronize", lambda: waits.append(0))
-    steps = iter([Step(index, zero, zero, zero) for index in range(26)])
-    timed = [
-        (step.index, len(waits), settled) for step, _, settled in transfer._timed(steps, 5, 30)
-    ]
-    counts = {index: count for index, count, _ in timed}
-    waited = [i for i in counts if counts[i] > counts.get(i - 1, 0)]
-    assert waited == [i for i, _, settled in timed if settled] == [5, 7, 15, 19, 25]
+    passes = ("device=auto", "passes=[{scale:1.5,steps:20}]", "snapshot_every=12")
+    steps = run(composed, *passes, "optimizer.steps=5")
+    assert [p.step for p in steps if p.settled] == [0, 5, 10, 12, 20, 24, 25]
 
 
 def test_from_coarse_to_fine(composed: Compose) -> None:
-    steps = run(composed, "size=64", "optimizer.steps=9", "scales=[0.25,0.5]")
+    steps = run(composed, "size=64", "optimizer.steps=9", "coarse_scales=[0.25,0.5]")
     assert [p.step for p in steps] == list(range(3 + 3 + 9 + 1))
     sides = [p.images.shape[3] for p in steps]
     assert sides == [16] * 4 + [32] * 3 + [64] * 9
@@ -191,12 +192,12 @@ def test_from_coarse_to_fine(composed: Compose) -> None:
     [
         (("task=texture",), (0.5,)),
         (("task=texture", "size=512"), (0.25, 0.5)),
-        (("task=texture", "scales=1"), ()),
+        (("task=texture", "coarse_scales=1"), ()),
         (("task=texture", "size=192"), ()),
         (("task=texture", "init=content"), ()),
         (("task=texture", "preset=gatys2015"), ()),
         (("task=transfer", "init=noise"), ()),
-        (("task=transfer", "scales=[0.5]"), (0.5,)),
+        (("task=transfer", "coarse_scales=[0.5]"), (0.5,)),
     ],
 )
 def test_when_a_run_begins_coarsely(
@@ -206,11 +207,11 @@ def test_when_a_run_begins_coarsely(
 
 
 def test_a_coarse_styles_size_follows(composed: Compose) -> None:
-    cfg = composed("size=64", "style_size=32", "scales=[0.5]")
+    cfg = composed("size=64", "style_size=32", "coarse_scales=[0.5]")
     assert [style_side(cfg, side) for side in (32, 64, 128)] == [16, 32, 32]
 
 
 @pytest.mark.parametrize("scales", ["[0.5,0.25]", "[0.5,1.5]", "often", "true", "[0.1]"])
-def test_scales_that_cannot_work(composed: Compose, scales: str) -> None:
-    with pytest.raises(InputError, match="scales="):
-        composed("size=64", f"scales={scales}")
+def test_coarse_scales_that_cannot_work(composed: Compose, scales: str) -> None:
+    with pytest.raises(InputError, match="coarse_scales="):
+        composed("size=64", f"coarse_scales={scales}")

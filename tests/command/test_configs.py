@@ -1,0 +1,80 @@
+"""Configs composed in Python: what the command line gives, and errors of one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nst
+from nst.command.configs import CONF
+from nst.config import InitKind, OptimizerName, Task, config_hash
+from nst.errors import InputError
+
+
+def test_python_composes_what_the_command_line_does() -> None:
+    adam = nst.compose("backbone=vgg19", "optimizer=adam", size=256)
+    assert (adam.optimizer.name, adam.optimizer.lr, adam.size) == (OptimizerName.adam, 0.02, 256)
+    assert adam.backbone.pooling.name == "max"
+    assert nst.compose("optimizer=sgd").optimizer.decay_rate is not None
+    assert nst.compose("init=content").init.scale == 0
+    assert config_hash(nst.compose(optimizer="adam")) == config_hash(nst.compose("optimizer=adam"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("task", Task.texture),
+        ("content", "it's, [a] {b} \\ ü.png"),
+        ("style_layers", ["conv_1", "conv_2"]),
+        ("style_size", None),
+        ("report", False),
+        ("coarse_scales", [0.25, 0.5]),
+        ("seed", 2**40),
+    ],
+)
+def test_values_of_python_arrive_as_they_are(
+    key: str, value: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("it's, [a] {b} \\ ü.png").write_bytes(b"")
+    assert getattr(nst.compose(**{key: value}), key) == value
+
+
+def test_keys_with_dots_are_keywords_too() -> None:
+    cfg = nst.compose(**{"optimizer.steps": 7, "init.kind": InitKind.noise})
+    assert (cfg.optimizer.steps, cfg.init.kind) == (7, InitKind.noise)
+    assert nst.compose(**{"loss.pixels": {"tv": {"beta": 2.5}}}).loss.pixels["tv"]["beta"] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optimizer=adm", "optimizer=adm: no such choice; did you mean adam? (adam, lbfgs, sgd)"),
+        ("preset=gatys", "did you mean gatys2015?"),
+        ("study=layer_ablations", "did you mean layer_ablation?"),
+        ("optimizer.steps=many", "optimizer.steps=many: Value 'many' of type 'str' could not be"),
+        ("task=style", "task=style: Invalid value 'style', expected one of [transfer, content"),
+        ("size", "Error parsing override 'size': missing EQUAL"),
+        ("sze=3", "unknown key 'sze'; did you mean size?"),
+        ("+foo=3", "unknown key 'foo'"),
+        ("size=3", "size=3: expected a longest side"),
+        ("preset=null", "~preset"),
+    ],
+)
+def test_what_cannot_be_composed_is_one_line(override: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        nst.compose(override)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_value_that_no_config_can_hold() -> None:
+    with pytest.raises(InputError, match="is no value that a config can hold"):
+        nst.compose(size=object())
+
+
+def test_the_config_files_are_where_the_package_looks() -> None:
+    assert (CONF / "config.yaml").is_file()
+    assert (CONF / "loss" / "gatys2015.yaml").is_file()

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from nst.command.configs import CONF, register
+from nst.command.plan import expand_sweep, study_params
+
+
+def composed(*overrides: str) -> Any:
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", list(overrides))
+
+
+def test_jobs_are_every_combination() -> None:
+    assert expand_sweep(["seed=0,1", "style=ink,waves", "size=64"]) == [
+        *(["seed=0", f"style={style}", "size=64"] for style in ("ink", "waves")),
+        *(["seed=1", f"style={style}", "size=64"] for style in ("ink", "waves")),
+    ]
+
+
+def test_a_study_sweeps_what_its_size_says() -> None:
+    full = study_params(composed("study=layer_ablation"), ["study=layer_ablation"])
+    quick = study_params(composed("study=layer_ablation", "study.size=quick"), [])
+    assert full == {"content_layer": "conv_1,conv_2,conv_4,conv_8", "init": "noise"}
+    assert quick == {**full, "size": 128, "optimizer.steps": 100}
+
+
+@pytest.mark.parametrize("given", ["content_layer=conv_3", "+content_layer=conv_3"])
+def test_the_command_line_replaces_an_axis_of_a_study(given: str) -> None:
+    quick = composed("study=layer_ablation", "study.size=quick")
+    assert set(study_params(quick, [given])) == {"init", "size", "optimizer.steps"}
+
+
+def test_without_a_study_nothing_is_added() -> None:
+    assert study_params(composed(), ["seed=0,1"]) == {}
