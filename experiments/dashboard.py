@@ -9,7 +9,7 @@ Finding: see the address.
 
 A workspace has one set of runs for all its sections. So what a study's section shows has keys of
 its own: its runs log their total loss, results and pictures under ``STUDY/``
-(:mod:`nst.runs.tracking`), its report the grid, the figures and the table
+(:mod:`nst.runs.recording.tracking`), its report the grid, the figures and the table
 (:mod:`nst.reports.tracking`). What a section compares stands in the study's own module.
 """
 

@@ -20,8 +20,8 @@ from nst.command.names import slug
 from nst.pictures.samples import open_source
 from nst.pictures.sheets import grid
 from nst.runs.context import Context
-from nst.runs.folder import RECORD
 from nst.runs.job import run_job
+from nst.runs.recording.folder import RECORD
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "images"
 RUNS = Path("outputs") / "readme"

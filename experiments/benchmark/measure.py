@@ -21,7 +21,7 @@ from experiments.benchmark.race import same_loss
 from experiments.benchmark.subjects import CONTENT, STYLE, baseline, network, ours, picture
 from nst.runs.context import Context
 from nst.runs.job import run_job
-from nst.runs.provenance import PeakMemory, device_name, versions
+from nst.runs.recording.provenance import PeakMemory, device_name, versions
 
 MEMORY = ("baseline", *DTYPES, *(f"{name}, checkpointing" for name in DTYPES))
 """What peak memory is measured of; ``checkpointing``: blocks are computed twice."""

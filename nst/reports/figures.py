@@ -18,7 +18,7 @@ from nst.reports.differences import difference_figure, seed_groups
 from nst.reports.style import BLUE, HOUSE_STYLE, RUST, colors, new_figure, one_plot
 from nst.reports.sweeps import Axis, Sweep
 from nst.reports.tables import has_numbers
-from nst.runs.read import load_trace
+from nst.runs.recording.read import load_trace
 
 _LEGEND_LIMIT = 12
 

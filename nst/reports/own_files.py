@@ -11,13 +11,13 @@ Whatever else has these names is somebody's work, and is refused rather than rep
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from nst.errors import InputError
+from nst.runs.recording.mark import Mark, digest_of
 
 PAGE = "report.html"
 BESIDE = "report"
@@ -29,40 +29,15 @@ _GENERATED = f'<meta name="generator" content="{GENERATOR}">'.encode()
 _MARK_HEAD = "# What a report of nst wrote here, and may replace\n"
 
 
-class OwnFiles:
-    """The mark of a folder: which files a report wrote there, as ``sha256sum`` lists them.
-
-    A file is the report's as long as it holds what the report wrote: a table that was edited since
-    is somebody's work.
-    """
+class OwnFiles(Mark):
+    """``.nst-report`` of a folder, and how a report writes into it."""
 
     def __init__(self, folder: Path):
-        """Read the mark of a folder; empty where it has none."""
-        self.folder = folder
-        self._sums: dict[str, str] = {}
-        if self.is_genuine():
-            for line in (folder / MARK).read_text(encoding="utf-8").splitlines():
-                digest, _, name = line.partition("  ")
-                if _is_below(name):
-                    self._sums[name] = digest  # the last line of a name counts
-
-    def is_genuine(self) -> bool:
-        """Whether there is a mark, and not something else of that name."""
-        file, head = self.folder / MARK, _MARK_HEAD.encode()
-        return file.is_file() and file.read_bytes()[: len(head)] == head
-
-    def names(self) -> list[str]:
-        """The files that are still as the report wrote them."""
-        return [name for name in self._sums if self.owns(name)]
-
-    def owns(self, name: str) -> bool:
-        """Whether a file exists and is the report's."""
-        digest, file = self._sums.get(name), self.folder / name
-        return digest is not None and os.path.lexists(file) and digest == _digest(file)
+        super().__init__(folder, MARK, _MARK_HEAD, _is_below)
 
     def foreign(self, names: Iterable[str]) -> list[str]:
         """Which of these files exist and are not the report's."""
-        taken = [MARK] if os.path.lexists(self.folder / MARK) and not self.is_genuine() else []
+        taken = [MARK] if self.is_foreign() else []
         exist = [name for name in names if os.path.lexists(self.folder / name)]
         return taken + [name for name in exist if not self.owns(name)]
 
@@ -80,7 +55,7 @@ class OwnFiles:
             yield partial
             if self.foreign([name]):
                 raise InputError(refusal(target))
-            self._add(name, _digest(partial))
+            self.add(name, digest_of(partial))
             os.replace(partial, target)
         finally:
             partial.unlink(missing_ok=True)
@@ -94,7 +69,7 @@ class OwnFiles:
         """Enter files that something else has written for the report."""
         for name in sorted(names):
             with contextlib.suppress(OSError):  # gone again: nobody's
-                self._add(name, _digest(self.folder / name))
+                self.add(name, digest_of(self.folder / name))
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove those of these files that are the report's, and empty folders around them."""
@@ -103,13 +78,6 @@ class OwnFiles:
             (self.folder / name).unlink()
         for parent in {parent for name in own for parent in PurePosixPath(name).parents[:-1]}:
             _remove_empty(self.folder / parent)
-
-    def _add(self, name: str, digest: str) -> None:
-        self._sums[name] = digest
-        file = self.folder / MARK
-        head = "" if file.exists() else _MARK_HEAD
-        with file.open("a", encoding="utf-8", newline="\n") as lines:
-            lines.write(f"{head}{digest}  {name}\n")
 
 
 def check_report_place(folder: Path, names: Iterable[str] = ()) -> None:
@@ -169,11 +137,3 @@ def _is_below(name: str) -> bool:
 
 def _is_folder(file: Path) -> bool:
     return file.is_dir() and not file.is_symlink()
-
-
-def _digest(file: Path) -> str:
-    """sha256 of what a file holds, of a link of where it leads."""
-    if file.is_symlink():
-        return hashlib.sha256(str(file.readlink()).encode()).hexdigest()
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

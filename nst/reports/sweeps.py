@@ -16,8 +16,8 @@ import yaml
 from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
-from nst.runs.folder import RECORD
-from nst.runs.read import load_runs
+from nst.runs.recording.folder import RECORD
+from nst.runs.recording.read import load_runs
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Sweep:
         folders: where it was read from
         study: its name, None for a free sweep or for several
         command: what started it
-        runs: a row per complete run (see :func:`nst.runs.read.load_runs`), with a text column for
-            each axis under its key, in the order of the jobs
+        runs: a row per complete run (see :func:`nst.runs.recording.read.load_runs`), with a text
+            column for each axis under its key, in the order of the jobs
         axes: what varied, the slowest first
         missing: what there is no result of
     """

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nst.reports.own_files import OwnFiles
-from nst.runs.labels import study_tags
-from nst.runs.tracking import Mode, open_run
+from nst.runs.recording.labels import study_tags
+from nst.runs.recording.tracking import Mode, open_run
 
 if TYPE_CHECKING:
     import pandas as pd

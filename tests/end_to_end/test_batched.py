@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nst.runs.read import load_runs
+from nst.runs.recording.read import load_runs
 from tests.end_to_end.test_run import QUICK, ROOT, run
 
 SWEEP = ["-m", *QUICK, "init=noise", "logger=none", "hydra.sweep.dir=sweep"]

@@ -17,7 +17,7 @@ from nst.reports.studies import find_study, study_names
 from nst.runs.context import Context
 from nst.runs.job import run_job
 from tests.conftest import Compose
-from tests.runs.test_tracking import STUDY
+from tests.runs.recording.test_tracking import STUDY
 from tests.wandb_server import WandbServer
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from nst.reports.figures import general_figures, loss_curves, metric_along, metric_map
 from nst.reports.sweeps import Sweep, load_sweep
-from nst.runs.folder import RunFolder
+from nst.runs.recording.folder import RunFolder
 
 
 def sweep_of(folder: Path, *jobs: list[str]) -> Sweep:

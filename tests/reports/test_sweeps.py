@@ -9,7 +9,7 @@ import yaml
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
 from nst.reports.sweeps import Sweep, load_sweep, run_command, short
-from nst.runs.folder import RunFolder
+from nst.runs.recording.folder import RunFolder
 
 
 def fake_run(folder: Path, overrides: list[str], **values: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from nst.reports.sweeps import Sweep, load_sweep
 from nst.reports.tables import cell_text, metrics, metrics_table, timing
-from nst.runs.folder import RunFolder
+from nst.runs.recording.folder import RunFolder
 
 MACHINE = {"device_name": "abacus", "device": "cpu", "threads": 2}
 

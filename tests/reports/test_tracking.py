@@ -18,7 +18,7 @@ from nst.reports.write import report as report_of
 from nst.runs.context import Context
 from nst.runs.job import run_job
 from tests.conftest import Compose
-from tests.runs.test_tracking import read_back, sync
+from tests.runs.recording.test_tracking import read_back, sync
 from tests.wandb_server import ServedRun, WandbServer
 
 TABLE = pd.DataFrame(

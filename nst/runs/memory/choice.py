@@ -18,9 +18,9 @@ from nst.config.layers import VGG_BLOCKS
 from nst.errors import InputError
 from nst.gradients.chain import is_chain
 from nst.gradients.precision import Precision
-from nst.runs.free_memory import available
+from nst.runs.memory.free import available
+from nst.runs.memory.rehearsal import peak_bytes
 from nst.runs.passes import all_passes, output_size
-from nst.runs.rehearsal import peak_bytes
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ from nst.config import Config, LoggerName, WandbMode, config_hash, to_dict
 from nst.losses.terms import Term, sum_by_kind
 from nst.pictures.files import to_pil
 from nst.pictures.sheets import sheet
-from nst.runs import labels
 from nst.runs.context import Context, relative
-from nst.runs.folder import RunFolder
-from nst.runs.record import facts, group_of, similarity
-from nst.runs.tracking import NoSink, Sink, wandb_sink
+from nst.runs.recording import labels
+from nst.runs.recording.folder import RunFolder
+from nst.runs.recording.record import facts, group_of, similarity
+from nst.runs.recording.tracking import NoSink, Sink, wandb_sink
 from nst.runs.transfer import Pass, Progress, Transfer
 
 log = logging.getLogger(__name__)

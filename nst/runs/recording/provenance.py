@@ -9,6 +9,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import nst
+
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide the numbers."""
@@ -21,8 +23,8 @@ def versions() -> dict[str, str]:
     return numbers
 
 
-_ROOT = Path(__file__).resolve().parents[2]
-_OWN_FILES = ("nst/runs/provenance.py", "conf/config.yaml", "run.py")
+_ROOT = Path(nst.__file__).resolve().parents[1]
+_OWN_FILES = ("nst/runs/recording/provenance.py", "conf/config.yaml", "run.py")
 
 
 def git_commit(root: Path = _ROOT) -> tuple[str | None, bool]:

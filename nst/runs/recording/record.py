@@ -15,9 +15,9 @@ from nst.config import Config, config_hash, to_dict, used_images
 from nst.config.samples import SAMPLES
 from nst.pictures import measures
 from nst.pictures.files import to_uint8
-from nst.runs import provenance
 from nst.runs.context import Context
 from nst.runs.passes import all_passes
+from nst.runs.recording import provenance
 from nst.runs.transfer import Progress, Transfer
 
 

@@ -1,4 +1,4 @@
-"""One run's folder, as it is written; :mod:`nst.runs.read` reads it back.
+"""One run's folder, as it is written; :mod:`nst.runs.recording.read` reads it back.
 
 ======================  ===================================================================
 ``image.png``           the result
@@ -22,7 +22,6 @@ whole. Memory is that of all runs of the batch.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -37,7 +36,8 @@ import yaml
 from PIL import Image
 
 from nst.errors import InputError
-from nst.runs.trace import Trace
+from nst.runs.recording.mark import WRITING, Mark, digest_of
+from nst.runs.recording.trace import Trace
 
 RECORD = "record.json"
 MARK = ".nst-run"
@@ -51,65 +51,27 @@ _MARK_HEAD = "# What a run of nst wrote here, and may replace\n"
 _CHOOSE = "choose another folder, as in hydra.run.dir=outputs/NAME (a sweep: hydra.sweep.dir)"
 
 
-class _Mark:
-    """``.nst-run`` of a folder: which files a run wrote there, as ``sha256sum`` lists them.
-
-    A file is the run's as long as it holds what the run wrote: a picture that was edited since is
-    somebody's work. ``-`` in place of the sum is for a file that is still being written.
-    """
+class _RunMark(Mark):
+    """``.nst-run`` of a folder."""
 
     def __init__(self, folder: Path):
-        """Read the mark of a folder; empty where it has none."""
-        self._folder = folder
-        self._sums: dict[str, str] = {}
-        if self.is_genuine():
-            for line in (folder / MARK).read_text(encoding="utf-8").splitlines():
-                digest, _, name = line.partition("  ")
-                if name in _FILES or _SNAPSHOT.fullmatch(name):
-                    self._sums[name] = digest  # the last line of a name counts
-
-    def is_genuine(self) -> bool:
-        """Whether the file is a mark, and not something else of that name."""
-        file = self._folder / MARK
-        head = _MARK_HEAD.encode()
-        return file.is_file() and file.read_bytes()[: len(head)] == head
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._sums
-
-    def own(self) -> list[str]:
-        """The files of the run that are still as it wrote them."""
-        return [name for name in self._sums if self.owns(name)]
-
-    def owns(self, name: str) -> bool:
-        """Whether a file exists and is the run's."""
-        digest, file = self._sums.get(name), self._folder / name
-        return digest is not None and file.is_file() and digest in ("-", _sha256(file))
-
-    def add(self, name: str, digest: str) -> None:
-        """Claim a file, before it is put into place."""
-        self._sums[name] = digest
-        file = self._folder / MARK
-        head = "" if file.exists() else _MARK_HEAD
-        with file.open("a", encoding="utf-8", newline="\n") as lines:
-            lines.write(f"{head}{digest}  {name}\n")
+        super().__init__(folder, MARK, _MARK_HEAD, _is_written_by_runs)
 
     def remove_files(self) -> None:
-        """Remove the run's files, whole and half, and the mark; what else there is stays."""
+        """Remove the run's files, whole and half, and the mark; nothing else."""
         if not self.is_genuine():
             return
-        snapshots = self._folder / _SNAPSHOTS
-        partials = [_partial(self._folder / name) for name in _FILES]
+        snapshots = self.folder / _SNAPSHOTS
+        partials = [_partial(self.folder / name) for name in _FILES]
         partials += [file for file in snapshots.glob(".step_*") if _HALF_SNAPSHOT.match(file.name)]
-        for file in (*(self._folder / name for name in self.own()), *partials):
+        for file in (*(self.folder / name for name in self.names()), *partials):
             file.unlink(missing_ok=True)
         _remove_if_empty(snapshots)
-        (self._folder / MARK).unlink()
+        self.remove_mark()
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+def _is_written_by_runs(name: str) -> bool:
+    return name in _FILES or _SNAPSHOT.fullmatch(name) is not None
 
 
 def _partial(target: Path) -> Path:
@@ -145,21 +107,21 @@ def check_folder(folder: Path, inputs: Mapping[str, Path]) -> None:
             of one that the run writes, and no run wrote it, or it was changed since.
     """
     _check_place(folder, inputs)
-    if _Mark(folder).owns(RECORD):
+    if _RunMark(folder).owns(RECORD):
         if (folder / UNFINISHED).exists() and not (folder / UNFINISHED).is_dir():
             raise InputError(_foreign(folder, [UNFINISHED]))
         _check_place(folder / UNFINISHED, inputs)
 
 
 def _check_place(folder: Path, inputs: Mapping[str, Path]) -> None:
-    names, mark = _names_in_use(folder), _Mark(folder)
+    names, mark = _names_in_use(folder), _RunMark(folder)
     for key, file in inputs.items():
         if any((folder / n).exists() and file.samefile(folder / n) for n in names):
             raise InputError(
                 f"{key}={file} is among the files that a run into {folder} replaces; {_CHOOSE}"
             )
     foreign = [name for name in names if not mark.owns(name)]
-    if (folder / MARK).exists() and not mark.is_genuine():
+    if mark.is_foreign():
         foreign.append(MARK)
     if foreign:
         raise InputError(_foreign(folder, foreign))
@@ -190,10 +152,10 @@ class RunFolder:
             folder: where the complete run is to be; see :func:`check_folder`
         """
         self._folder = folder
-        self.path = folder / UNFINISHED if _Mark(folder).owns(RECORD) else folder
+        self.path = folder / UNFINISHED if _RunMark(folder).owns(RECORD) else folder
         self.path.mkdir(parents=True, exist_ok=True)
-        _Mark(self.path).remove_files()
-        self._mark = _Mark(self.path)
+        _RunMark(self.path).remove_files()
+        self._mark = _RunMark(self.path)
 
     @property
     def is_beside_another(self) -> bool:
@@ -217,13 +179,13 @@ class RunFolder:
         """``trace.csv``, for as long as the block lasts; ``columns`` as for :class:`Trace`."""
         file = self.path / "trace.csv"
         self._check_free(file.name)
-        self._mark.add(file.name, "-")
+        self._mark.add(file.name, WRITING)
         trace = Trace(file, columns)
         try:
             yield trace
         finally:
             trace.close()
-            self._mark.add(file.name, _sha256(file))
+            self._mark.add(file.name, digest_of(file))
 
     def save_record(self, record: Mapping[str, Any]) -> None:
         """Write ``record.json``: the run is complete, and takes an earlier one's place."""
@@ -234,8 +196,8 @@ class RunFolder:
             return
         staged = _partial(self.path / RECORD)
         staged.write_bytes(text.encode())
-        names = self._mark.own()
-        self._mark.add(RECORD, _sha256(staged))
+        names = self._mark.names()
+        self._mark.add(RECORD, digest_of(staged))
         self._take_place(names, staged)
 
     def _take_place(self, names: Sequence[str], staged: Path) -> None:
@@ -245,7 +207,7 @@ class RunFolder:
         a record lacks a file.
         """
         aside = Path(tempfile.mkdtemp(prefix=".earlier-", dir=self.path))
-        earlier = sorted(_Mark(self._folder).own(), key=lambda name: name != RECORD)
+        earlier = sorted(_RunMark(self._folder).names(), key=lambda name: name != RECORD)
         hidden = {RECORD: _partial(aside / RECORD)}  # a record alone is no complete folder
         moves = [(self._folder / n, hidden.get(n, aside / n)) for n in (*earlier, MARK)]
         moves += [(self.path / n, self._folder / n) for n in (MARK, *names)]
@@ -261,7 +223,7 @@ class RunFolder:
         shutil.rmtree(aside, ignore_errors=True)
         for folder in (self.path / _SNAPSHOTS, self.path, self._folder / _SNAPSHOTS):
             _remove_if_empty(folder)
-        self.path, self._mark = self._folder, _Mark(self._folder)
+        self.path, self._mark = self._folder, _RunMark(self._folder)
 
     @contextmanager
     def _replacing(self, name: str) -> Iterator[Path]:
@@ -272,7 +234,7 @@ class RunFolder:
         try:
             yield partial
             self._check_free(name)
-            self._mark.add(name, _sha256(partial))
+            self._mark.add(name, digest_of(partial))
             os.replace(partial, target)
         finally:
             partial.unlink(missing_ok=True)

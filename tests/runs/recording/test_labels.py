@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nst.config.layers import resolve
-from nst.runs.labels import facets, layers_label, run_tags, short_tag
+from nst.runs.recording.labels import facets, layers_label, run_tags, short_tag
 from tests.conftest import Compose
 
 

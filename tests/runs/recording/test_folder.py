@@ -10,9 +10,9 @@ from PIL import Image
 
 from nst.errors import InputError
 from nst.pictures.sheets import sheet
-from nst.runs.folder import RunFolder, check_folder
-from nst.runs.read import load_runs
-from nst.runs.trace import Trace
+from nst.runs.recording.folder import RunFolder, check_folder
+from nst.runs.recording.read import load_runs
+from nst.runs.recording.trace import Trace
 
 
 def test_a_record_means_complete(run_folder: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_swap_that_fails_is_undone(
             raise PermissionError("a viewer has it open")
         replace(source, target)
 
-    monkeypatch.setattr("nst.runs.folder.os.replace", fails_once)
+    monkeypatch.setattr("nst.runs.recording.folder.os.replace", fails_once)
     with pytest.raises(PermissionError):
         later.save_record({"colour": "blue"})
     after = contents(run_folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nst.runs.folder import RECORD
+from nst.runs.recording.folder import RECORD
 
 
 def load_runs(root: str | Path) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pytest
 
 from nst.runs.context import Context
 from nst.runs.job import run_job
-from nst.runs.tracking import WandbSink, wandb_sink
+from nst.runs.recording.tracking import WandbSink, wandb_sink
 from tests.conftest import Compose
 from tests.wandb_server import ServedRun, WandbServer
 

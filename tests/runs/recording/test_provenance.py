@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from nst.runs import provenance
-from nst.runs.provenance import PeakMemory, git_commit
+from nst.runs.recording import provenance
+from nst.runs.recording.provenance import PeakMemory, git_commit
 
 ROOT = Path(__file__).resolve().parents[2]
-OWN_FILES = ("nst/runs/provenance.py", "conf/config.yaml", "run.py")
+OWN_FILES = ("nst/runs/recording/provenance.py", "conf/config.yaml", "run.py")
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 

@@ -14,12 +14,12 @@ from nst.errors import InputError
 from nst.gradients.precision import Precision
 from nst.optimizers.from_config import make_optimizer
 from nst.optimizers.steps import iterate
-from nst.runs import memory
 from nst.runs.context import Context
-from nst.runs.free_memory import available
 from nst.runs.job import run_job
+from nst.runs.memory import choice as memory
+from nst.runs.memory.free import available
+from nst.runs.memory.rehearsal import PeakBytes, peak_bytes
 from nst.runs.objectives import Networks, make_evaluator, make_objectives
-from nst.runs.rehearsal import PeakBytes, peak_bytes
 from nst.runs.transfer import Progress, Transfer
 from tests.conftest import Compose
 
