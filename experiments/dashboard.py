@@ -3,12 +3,14 @@
 Question: how do the runs of a study compare, without waiting for its report?
 Command: ``python -m experiments.dashboard --entity TEAM --project nst``, after runs and reports are
 at W&B (``logger.mode=online``, or ``wandb sync`` later); ``--study NAME …`` for some studies only.
-Cost: seconds. Every call saves a new workspace and prints its address. Wants the extra
+Cost: seconds. Every call saves a new workspace and prints its address. Needs the extra
 ``pip install -e '.[dashboard]'``.
+Finding: see the address.
 
 A workspace has one set of runs for all its sections. So what a study's section shows has keys of
-its own: its runs log their total loss, results and pictures under ``STUDY/`` (nst.runs.tracking), its
-report the grid, the figures and the table (nst.reports.tracking).
+its own: its runs log their total loss, results and pictures under ``STUDY/``
+(:mod:`nst.runs.recording.tracking`), its report the grid, the figures and the table
+(:mod:`nst.reports.tracking`). What a section compares stands in the study's own module.
 """
 
 from __future__ import annotations
@@ -20,79 +22,14 @@ import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from experiments.report import find_study
+from nst.reports.studies import Study, find_study, study_names
 
 RUNS = 500
 """As many as the largest study could have; W&B's own default is ten."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What a section compares.
-
-    Attributes:
-        by: config key; runs that share its value are one curve and one bar
-        results: of a run, as W&B has them, each a bar chart
-        across: numeric config keys, each the axis of a scatter plot per result
-        figures: of the study's report, besides those of every report
-    """
-
-    by: str
-    results: tuple[str, ...]
-    across: tuple[str, ...] = ()
-    figures: tuple[str, ...] = ()
-
-
-LOSSES = ("losses_total", "losses_content", "losses_style")
-STUDIES = {
-    "layer_ablation": Comparison(
-        by="layers.content",
-        results=("psnr", "ssim"),
-        across=("layers.content_depth",),
-        figures=("psnr_by_depth",),
-    ),
-    "content_seeds": Comparison(
-        by="seed",
-        results=("psnr", "ssim", "losses_content"),
-        figures=("seed_difference", "distances"),
-    ),
-    "texture_layers": Comparison(
-        by="layers.style",
-        results=("losses_style", "seconds"),
-        across=("layers.style_depth",),
-        figures=("texture_by_layers",),
-    ),
-    "texture_seeds": Comparison(
-        by="seed",
-        results=("losses_style",),
-        figures=("seed_difference", "distances"),
-    ),
-    "layer_grid": Comparison(
-        by="layers.style",
-        results=("psnr", "ssim", *LOSSES),
-        across=("layers.content_depth",),
-        figures=("psnr_map",),
-    ),
-    "init_timing": Comparison(
-        by="start",
-        results=("seconds", "seconds_per_step", "psnr", "ssim", *LOSSES),
-        figures=("seconds_per_step", "psnr"),
-    ),
-    "gallery": Comparison(
-        by="style",
-        results=("psnr", "ssim", *LOSSES),
-        figures=("psnr_map",),
-    ),
-    "weights": Comparison(
-        by="style_to_content",
-        results=("psnr", "ssim"),
-        across=("style_to_content",),
-        figures=("trade_off", "psnr_map"),
-    ),
-}
 REPORT = ("contact_sheet", "loss_curves")
 """Figures of every report."""
 
@@ -105,12 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--entity", help="W&B user or team; without it, your default")
     parser.add_argument("--project", default="nst", help="W&B project (default: nst)")
     parser.add_argument("--name", default="nst studies", help="of the workspace")
-    parser.add_argument("--study", nargs="+", choices=STUDIES, help="only these", metavar="NAME")
+    parser.add_argument(
+        "--study", nargs="+", choices=study_names(), help="only these", metavar="NAME"
+    )
     given = parser.parse_args(arguments)
     try:
         _import()
     except ImportError as error:
-        sys.exit(f"error: {error}; the dashboard wants: pip install -e '.[dashboard]'")
+        sys.exit(f"error: {error}; the dashboard needs: pip install -e '.[dashboard]'")
     _require_server()
     try:
         entity = given.entity or _default_entity()
@@ -140,7 +79,9 @@ def workspace(entity: str, project: str, name: str, studies: Sequence[str] | Non
                 settings.use_runs_table_grouping_in_panels = False
             return view
 
-    sections = [study_section(study, STUDIES[study]) for study in studies or STUDIES]
+    sections = [
+        study_section(study) for study in map(find_study, studies or study_names()) if study
+    ]
     chosen = ws.And(ws.Config("study.name").isin(list(studies))) if studies else ""
     return Ungrouped(
         entity=entity,
@@ -156,22 +97,21 @@ def workspace(entity: str, project: str, name: str, studies: Sequence[str] | Non
     )
 
 
-def study_section(study: str, compared: Comparison) -> Any:
+def study_section(study: Study) -> Any:
     """The ``Section`` of one study: report, curves, results and every run's sheet."""
     ws, wr = _import()
-    known = find_study(study)
-    assert known is not None  # a test holds the names together
-    text = f"### {study}\n{known.question} {known.published}\n\n`python run.py -m study={study}`"
-    report = [f"{study}/{name}" for name in (*REPORT, *compared.figures)]
-    keys = {result: f"{study}/{result}" for result in compared.results}
+    name, compared = study.name, study.comparison
+    text = f"### {name}\n{study.question} {study.published}\n\n`python run.py -m study={name}`"
+    report = [f"{name}/{figure}" for figure in (*REPORT, *compared.figures)]
+    keys = {result: f"{name}/{result}" for result in compared.results}
     return ws.Section(
-        name=study,
+        name=name,
         is_open=True,
         panels=[
             wr.MarkdownPanel(markdown=text),
             wr.MediaBrowser(title="report", media_keys=report, num_columns=2),
-            wr.MediaBrowser(title="every run", media_keys=[f"{study}/sheet"], num_columns=3),
-            curves(f"{study}/loss", wr.Config(compared.by), f"loss by {compared.by}"),
+            wr.MediaBrowser(title="every run", media_keys=[f"{name}/sheet"], num_columns=3),
+            curves(f"{name}/loss", wr.Config(compared.by), f"loss by {compared.by}"),
             *(bars(key, compared.by, f"{r} by {compared.by}") for r, key in keys.items()),
             *(
                 wr.ScatterPlot(
@@ -183,7 +123,7 @@ def study_section(study: str, compared: Comparison) -> Any:
                 for axis in compared.across
                 for result, key in keys.items()
             ),
-            wr.WeavePanelSummaryTable(table_name=f"{study}/runs"),
+            wr.WeavePanelSummaryTable(table_name=f"{name}/runs"),
         ],
     )
 

@@ -1,9 +1,9 @@
 """The pictures of the README.
 
 Question: what do the defaults look like?
-Command: ``python -m experiments.readme_figures`` (about twenty minutes on two cores), with
-``--images FOLDER --squeezenet FILE`` also those of real paintings and of a network trained on
-ImageNet.
+Command: ``python -m experiments.readme_figures``, with ``--images FOLDER --squeezenet FILE`` also
+those of real paintings and of a network trained on ImageNet.
+Cost: about twenty minutes on two cores.
 Finding: see README.md and docs/images/.
 """
 
@@ -13,14 +13,15 @@ import argparse
 import logging
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from nst import config
-from nst.command import cli
+import nst
+from nst.command.names import slug
 from nst.pictures.samples import open_source
 from nst.pictures.sheets import grid
-from nst.runs.job import Context, run_job
+from nst.runs.context import Context
+from nst.runs.job import run_job
+from nst.runs.recording.folder import RECORD
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "images"
 RUNS = Path("outputs") / "readme"
@@ -29,11 +30,9 @@ Cell = tuple[str, Image.Image]
 
 def result(*overrides: str) -> Image.Image:
     """The image of one run; a run that is complete is not done again."""
-    folder = RUNS / cli.slug(",".join(overrides))
-    if not (folder / "record.json").is_file():
-        with initialize_config_dir(str(cli.CONF), version_base="1.3"):
-            cfg = config.from_omegaconf(compose("config", ["logger=none", *overrides]))
-        run_job(cfg, Context(folder, overrides=overrides))
+    folder = RUNS / slug(",".join(overrides))
+    if not (folder / RECORD).is_file():
+        run_job(nst.compose("logger=none", *overrides), Context(folder, overrides=overrides))
     with Image.open(folder / "image.png") as image:
         return image.convert("RGB")
 
@@ -55,11 +54,11 @@ def transfers() -> list[list[Cell]]:
 def reconstructions() -> list[list[Cell]]:
     """A photograph rebuilt from one layer, ever deeper."""
     layers = ("conv_1", "conv_4", "conv_8", "conv_10", "conv_13")
-    made = [
+    cells = [
         (layer, result("task=content", "content=chelsea", "size=256", f"content_layer={layer}"))
         for layer in layers
     ]
-    return [[("chelsea", open_source("chelsea")), *made[:2]], made[2:]]
+    return [[("chelsea", open_source("chelsea")), *cells[:2]], cells[2:]]
 
 
 def textures() -> list[list[Cell]]:
@@ -91,18 +90,17 @@ def paintings(images: Path, squeezenet: Path) -> list[list[Cell]]:
 
 def main() -> None:
     """Run what is missing and write the pictures."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--images", type=Path, help="folder with tubingen.jpg and the paintings")
     parser.add_argument("--squeezenet", type=Path, help="torchvision state dict of squeezenet1_0")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    cli.register()
     figures = {"transfers": transfers, "reconstructions": reconstructions, "textures": textures}
-    made = {name: figure() for name, figure in figures.items()}
+    rows_of = {name: figure() for name, figure in figures.items()}
     if arguments.images and arguments.squeezenet:
-        made["paintings"] = paintings(arguments.images, arguments.squeezenet)
+        rows_of["paintings"] = paintings(arguments.images, arguments.squeezenet)
     DOCS.mkdir(parents=True, exist_ok=True)
-    for name, rows in made.items():
+    for name, rows in rows_of.items():
         grid(rows, height=260).save(DOCS / f"{name}.jpg", quality=85, optimize=True)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nst.config import Config
     from nst.runs.context import Context
     from nst.runs.job import run_job
-    from nst.runs.read import load_runs
+    from nst.runs.recording.read import load_runs
     from nst.runs.transfer import Transfer
 
 __all__ = ["Config", "Context", "Transfer", "compose", "load_runs", "run_job"]
@@ -26,7 +26,7 @@ _HOMES = {
     "Context": "nst.runs.context",
     "Transfer": "nst.runs.transfer",
     "compose": "nst.command.configs",
-    "load_runs": "nst.runs.read",
+    "load_runs": "nst.runs.recording.read",
     "run_job": "nst.runs.job",
 }
 

@@ -10,95 +10,78 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-
-# module → the modules of nst it may import. Nothing else; and no cycle is possible in this order.
-ARROWS: dict[str, set[str]] = {
-    "errors": set(),
-    "names": {"errors"},
-    "layers": {"errors"},
-    "losses": set(),
-    "optimize": set(),
-    "images": {"errors"},
-    "inits": {"images"},
-    "metrics": set(),
-    "sheets": set(),
-    "tracking": set(),
-    "tracking_report": {"labels", "tracking"},
-    "records": {"errors"},
-    "sweeps": {"errors", "names", "records"},
-    "figures": {"records", "sweeps"},
-    "report": {"figures", "sheets", "sweeps"},
-    "paintings": {"names"},
-    "samples": {"images", "names", "paintings"},
-    "procedural": {"images", "names", "paintings"},
-    "dictionary": set(),
-    "backbones": {"dictionary", "errors", "layers", "pooling", "procedural", "samples", "winograd"},
-    "objective": {"losses", "backbones", "patches", "winograd"},
-    "patches": set(),
-    "pooling": set(),
-    "processor": set(),
-    "winograd": {"processor"},
-    "explicit": {"losses", "backbones", "objective", "patches", "pooling"},
-    "precision": {"explicit", "objective", "optimize", "processor"},
-    "memory": {
-        *("backbones", "config", "errors", "explicit", "layers", "losses", "passes", "precision"),
-        "winograd",
-    },
-    "config": {"errors", "layers", "names"},
-    "launcher": {"batching", "config", "errors", "job", "transfer"},
-    "cli": {"errors", "names", "config", "launcher"},
-    "passes": {"config", "images", "names", "samples"},
-    "batching": {"config", "passes", "patches"},
-    "labels": {"config", "layers"},
-    "transfer": {
-        *("backbones", "batching", "config", "errors", "images", "inits", "objective", "optimize"),
-        *("explicit", "memory", "passes", "precision", "samples", "winograd"),
-    },
-    "job": {
-        *(
-            "config",
-            "errors",
-            "images",
-            "passes",
-            "labels",
-            "memory",
-            "metrics",
-            "names",
-            "objective",
-            "records",
-        ),
-        *("sheets", "tracking", "transfer"),
-    },
-}
+ORDER = (
+    *("errors", "config", "pictures", "backbones", "losses", "optimizers", "gradients"),
+    *("runs", "reports", "command", "experiments"),
+)
+MODULES = {"losses": 30, "reports": 12}
+"""At most ten in a package, but for these: a loss is a file, and one that is not to grow."""
 
 
-def imports(file: Path) -> set[str]:
-    found: set[str] = set()
+def place(file: Path) -> str:
+    """The folder of a file in the order: of nst, or experiments."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return parts[1] if parts[0] == "nst" else parts[0]
+
+
+def imported(file: Path) -> set[str]:
+    """The folders that a file imports, at its top or anywhere else."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            if node.module == "nst":
-                found |= {alias.name for alias in node.names}
-            elif node.module.startswith("nst."):
-                found.add(node.module.split(".")[1])
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("nst.")}
-    return found
+            names |= {alias.name for alias in node.names}
+    ours = [name.split(".") for name in names if name.startswith(("nst.", "experiments."))]
+    return {parts[1] if parts[0] == "nst" else parts[0] for parts in ours}
 
 
-@pytest.mark.parametrize("module", sorted(p.stem for p in (ROOT / "nst").glob("[a-z]*.py")))
-def test_arrows(module: str) -> None:
-    assert module in ARROWS, f"say in ARROWS what nst/{module}.py may import"
-    assert imports(ROOT / "nst" / f"{module}.py") <= ARROWS[module]
+FILES = [*(ROOT / "nst").glob("*/**/*.py"), ROOT / "nst" / "errors.py"]
+FILES += (ROOT / "experiments").rglob("*.py")
+
+
+@pytest.mark.parametrize("file", sorted(FILES), ids=lambda f: str(f.relative_to(ROOT)))
+def test_a_folder_imports_only_what_stands_before_it(file: Path) -> None:
+    own = ORDER.index(place(file))
+    assert [name for name in imported(file) if ORDER.index(name) > own] == []
+
+
+def test_every_folder_has_its_place() -> None:
+    packages = {file.parent.name for file in (ROOT / "nst").glob("*/__init__.py")}
+    assert packages == set(ORDER) - {"errors", "experiments"}
+    assert {f.stem for f in (ROOT / "nst").glob("*.py")} == {"__init__", "__main__", "errors"}
+
+
+@pytest.mark.parametrize("name", sorted(set(ORDER) - {"errors", "experiments"}))
+def test_a_package_has_few_modules(name: str) -> None:
+    modules = [f for f in (ROOT / "nst" / name).glob("*.py") if f.stem != "__init__"]
+    assert len(modules) <= MODULES.get(name, 10)
 
 
 def test_run_is_short() -> None:
-    assert len((ROOT / "run.py").read_text(encoding="utf-8").splitlines()) <= 50
+    assert len((ROOT / "run.py").read_text(encoding="utf-8").splitlines()) <= 10
 
 
-def test_help_and_typos_need_neither_torch_nor_wandb() -> None:
-    code = (
-        "import sys; from nst.command import cli as cli; from nst import config; cli.register(); cli.help_groups(); "
-        "print([m for m in ('torch', 'wandb', 'pandas', 'skimage') if m in sys.modules])"
-    )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "[]"
+@pytest.mark.parametrize(
+    ("argument", "answer"),
+    [
+        ("--help", "backbone.pooling"),
+        ("sze=5", "did you mean size?"),
+        ("optimizer=adm", "Could not find 'optimizer/adm'"),
+        ("size=5", "size=5: expected a longest side"),
+        ("content=astronot", "did you mean astronaut?"),
+    ],
+)
+def test_help_and_typos_load_nothing_large(argument: str, answer: str) -> None:
+    """The program as it is started, and what it had loaded at its end."""
+    code = f"""
+import atexit, runpy, sys
+large = ("torch", "wandb", "pandas", "skimage")
+atexit.register(lambda: print("loaded:", [name for name in large if name in sys.modules]))
+sys.argv = ["run.py", {argument!r}]
+runpy.run_path("run.py", run_name="__main__")
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert answer in done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "loaded: []"

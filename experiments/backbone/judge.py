@@ -2,8 +2,9 @@
 
 Question: which weights of ``vgg19_mini`` should ship?
 Command: ``python -m experiments.backbone.judge --judge SQUEEZENET.pth --name shipped
---weights shipped --contents A.jpg B.jpg --styles C.jpg D.jpg`` (a few minutes a candidate);
-run again with other weights and the table grows.
+--weights shipped --contents A.jpg B.jpg --styles C.jpg D.jpg``; run again with other weights and
+the table grows.
+Cost: a few minutes for each candidate.
 Finding: docs/backbone.md.
 
 The judge is SqueezeNet 1.0 trained on ImageNet, with max pooling, as trained. The Gram error of a
@@ -17,17 +18,16 @@ import csv
 from math import nan
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from PIL import Image
 from torch import Tensor
 
-from experiments.studies.measures import gram_distance
-from nst import config
-from nst.backbones.network import Backbone, load_backbone
-from nst.command import cli
+import nst
+from experiments.measures import gram_distance
+from nst.backbones.load import load_backbone
+from nst.backbones.network import Backbone
 from nst.config import Config
-from nst.pictures import measures as metrics
 from nst.pictures.files import to_pil, to_uint8
+from nst.pictures.measures import psnr
 from nst.pictures.samples import load_image
 from nst.pictures.sheets import grid
 from nst.runs.transfer import Transfer
@@ -50,10 +50,8 @@ def final_image(cfg: Config) -> Tensor:
 
 def settings(arguments: argparse.Namespace, *overrides: str) -> Config:
     """The default recipe with the candidate's weights and what the command line changes."""
-    common = [f"size={arguments.size}", f"backbone.weights={arguments.weights}", "logger=none"]
-    with initialize_config_dir(str(cli.CONF), version_base="1.3"):
-        composed = compose("config", [*common, *arguments.override, *overrides])
-    return config.from_omegaconf(composed)
+    common = [f"backbone.weights={arguments.weights}", "logger=none"]
+    return nst.compose(*common, *arguments.override, *overrides, size=arguments.size)
 
 
 def judge_styles(
@@ -63,20 +61,20 @@ def judge_styles(
     textures, transfers, rows = [], [], []
     for style in arguments.styles:
         target = load_image(style, arguments.size)
-        made = final_image(settings(arguments, "task=texture", f"style={style}"))
-        textures.append(gram_error(judge, made, target))
-        row = [(Path(style).stem, to_pil(target)), (f"texture {textures[-1]:.2f}", to_pil(made))]
+        texture = final_image(settings(arguments, "task=texture", f"style={style}"))
+        textures.append(gram_error(judge, texture, target))
+        row = [(Path(style).stem, to_pil(target)), (f"texture {textures[-1]:.2f}", to_pil(texture))]
         for content in arguments.contents:
-            made = final_image(settings(arguments, f"style={style}", f"content={content}"))
-            transfers.append(gram_error(judge, made, target))
-            row.append((f"{Path(content).stem} {transfers[-1]:.2f}", to_pil(made)))
+            image = final_image(settings(arguments, f"style={style}", f"content={content}"))
+            transfers.append(gram_error(judge, image, target))
+            row.append((f"{Path(content).stem} {transfers[-1]:.2f}", to_pil(image)))
         rows.append(row)
     return textures, transfers, rows
 
 
 def judge_reconstructions(arguments: argparse.Namespace) -> dict[str, float]:
     """Mean PSNR in dB over the content images, by layer."""
-    found = {}
+    by_layer = {}
     for layer in RECONSTRUCTED:
         values = []
         for content in arguments.contents:
@@ -84,14 +82,16 @@ def judge_reconstructions(arguments: argparse.Namespace) -> dict[str, float]:
                 arguments, "task=content", f"content={content}", f"content_layer={layer}"
             )
             target = load_image(content, arguments.size)
-            values.append(metrics.psnr(to_uint8(final_image(cfg))[0], to_uint8(target)[0]))
-        found[layer] = sum(values) / len(values)
-    return found
+            values.append(psnr(to_uint8(final_image(cfg))[0], to_uint8(target)[0]))
+        by_layer[layer] = sum(values) / len(values)
+    return by_layer
 
 
 def main() -> None:
     """Judge one candidate; append its row to the table and write its sheet."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--judge", required=True, help="ImageNet state dict of squeezenet1_0")
     parser.add_argument("--name", required=True, help="what to call the candidate")
     parser.add_argument("--weights", required=True, help="as backbone.weights")
@@ -102,7 +102,6 @@ def main() -> None:
     parser.add_argument("--no-reconstructions", action="store_true", help="leave them out")
     parser.add_argument("--output", type=Path, default=Path("outputs/judge_backbone"))
     arguments = parser.parse_args()
-    cli.register()
     judge = load_backbone("squeezenet1_0", arguments.judge, "max")
     textures, transfers, rows = judge_styles(arguments, judge)
     reconstructions = {} if arguments.no_reconstructions else judge_reconstructions(arguments)

@@ -75,15 +75,15 @@ class Student(nn.Module):
 
     def forward(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Features of the layers asked for; images (N, 3, H, W), RGB in [0, 1]."""
-        wanted, found = set(layers), {}
+        asked, features = set(layers), {}
         x = (images - self.mean) / self.std
         for name, stage in self.stages.items():
             x = stage(x)
-            if name in wanted:
-                found[name] = x
-                if len(found) == len(wanted):
+            if name in asked:
+                features[name] = x
+                if len(features) == len(asked):
                     break
-        return found
+        return features
 
     @torch.no_grad()
     def fold(self) -> dict[str, Tensor]:
@@ -190,8 +190,8 @@ class Tasks(nn.Module):
         for layer in self.embed:
             loss = self._identity(layer, features[layer].float(), index)
             losses[f"identity_{layer}"] = self.weights["identity"] * IDENTITY[layer] * loss
-        made = F.pixel_shuffle(self.pixels(features[RECONSTRUCT]), 8).float()
-        error = F.mse_loss(made, clean) / 0.05  # about the variance of pixels
+        pixels = F.pixel_shuffle(self.pixels(features[RECONSTRUCT]), 8).float()
+        error = F.mse_loss(pixels, clean) / 0.05  # about the variance of pixels
         losses["reconstruction"] = self.weights["reconstruction"] * error
         if self.predict:
             losses["teacher"] = self.weights["teacher"] * self._distil(features, seen)
@@ -212,9 +212,9 @@ class Tasks(nn.Module):
         assert teacher is not None
         total = features[RECONSTRUCT].new_zeros((), dtype=torch.float32)
         with torch.no_grad():
-            wanted = teacher(seen, TEACHER.values())
+            taught = teacher(seen, TEACHER.values())
         for layer, name in TEACHER.items():
-            target = self._standardise(name, wanted[name].float())
+            target = self._standardise(name, taught[name].float())
             guess = self.predict[layer](features[layer]).float()
             guess = F.interpolate(guess, target.shape[2:], mode="bilinear", align_corners=False)
             total = total + F.smooth_l1_loss(guess, target)
@@ -263,10 +263,10 @@ def crops(
         (*(sin * flip, cos / aspect, uniform(-1, 1) * free),),
     )
     affine = torch.stack([torch.stack(row, 1) for row in rows], 1)
-    where = F.affine_grid(affine, [count, 3, side, side], align_corners=False)
-    x = F.grid_sample(images, where, padding_mode="reflection", align_corners=False)
+    grid = F.affine_grid(affine, [count, 3, side, side], align_corners=False)
+    x = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     middle = x.mean((1, 2, 3), keepdim=True)
-    x = torch.einsum("nij,njhw->nihw", _recolour(uniform), x - middle) + middle
+    x = torch.einsum("nij,njhw->nihw", _recolor(uniform), x - middle) + middle
     x = (x + 0.1 * normal(1, 1, 1) + 0.03 * normal(3, 1, 1)).clamp(0, 1)
     blurred = (uniform(0, 1) < 0.15).view(-1, 1, 1, 1)
     soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), 3, 1)
@@ -274,7 +274,7 @@ def crops(
     return index, torch.where(blurred, soft, x) + grain * normal(3, side, side), x
 
 
-def _recolour(uniform: Callable[..., Tensor]) -> Tensor:
+def _recolor(uniform: Callable[..., Tensor]) -> Tensor:
     """(N, 3, 3) near the identity: hue turned about the grey axis, saturation, contrast."""
     angle = uniform(-0.12, 0.12, 1, 1) * math.pi
     k = 1 / math.sqrt(3)

@@ -2,11 +2,12 @@
 
 Question: how good can a network be that has seen no labels and no downloaded image?
 Command: ``python -m experiments.backbone.train`` (the same again resumes it).
-Cost: see the shipped file's record, nst/weights/vgg19_mini.json.
+Cost: see the shipped file's record, nst/backbones/shipped/vgg19_mini.json.
 Finding: docs/backbone.md.
 
-From the dictionary (:mod:`nst.backbones.kmeans`), self-supervised training
-(:mod:`experiments.backbone.self_supervision`), then the average of start and end, normalisation folded away.
+It starts from filters clustered from patches (:mod:`nst.backbones.kmeans`), trains them without
+labels (:mod:`experiments.backbone.self_supervision`), averages start and end, and folds the
+normalisation away.
 """
 
 from __future__ import annotations
@@ -31,14 +32,16 @@ import hydra
 import torch
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from nst.command.cli import CONF
 from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from experiments.backbone.self_supervision import Padding, Student, Tasks, crops
-from nst.backbones.network import Backbone, load_backbone, normalise_activations
+from nst.backbones.activations import normalize_activations
+from nst.backbones.load import load_backbone
+from nst.backbones.network import Backbone
+from nst.command.configs import CONF
 from nst.config import Pooling
 from nst.errors import InputError
 from nst.pictures.procedural import TRAINING_PHOTOS, training_images
@@ -132,16 +135,31 @@ def _draw(cfg: TrainConfig, first: int, count: int) -> Tensor:
 class Trainer:
     """Everything that a checkpoint holds, and one step of it."""
 
-    def __init__(self, cfg: TrainConfig, pool: Tensor):
+    def __init__(
+        self,
+        cfg: TrainConfig,
+        pool: Tensor,
+        start: Backbone | None = None,
+        teacher: Backbone | None = None,
+    ):
+        """
+        Args:
+            cfg: how to train
+            pool: (P, 3, S, S) uint8, the images to learn from
+            start: the network to start from; None: filters clustered from patches
+            teacher: what ``weights.teacher`` learns from; None: as ``cfg.teacher`` says
+
+        Raises:
+            InputError: the teacher's weights cannot be loaded.
+        """
         torch.manual_seed(cfg.seed)
         self.cfg, self.pool = cfg, pool
         device = torch.device(cfg.device)
         self.calibration = calibration(pool)
-        start = load_backbone("vgg19_mini", "dictionary", cfg.pooling, seed=cfg.seed)
-        self.student = Student(start, self.calibration, cast(Padding, cfg.padding))
+        self.origin = start or load_backbone("vgg19_mini", "kmeans", cfg.pooling, seed=cfg.seed)
+        self.student = Student(self.origin, self.calibration, cast(Padding, cfg.padding))
         self.start = copy.deepcopy(self.student.state_dict())
-        teacher = None
-        if cfg.weights.teacher:
+        if cfg.weights.teacher and teacher is None:
             teacher = load_backbone("squeezenet1_0", cfg.teacher, "max")
         self.tasks = Tasks(self.student, len(pool), asdict(cfg.weights), teacher)
         if teacher is not None:
@@ -192,9 +210,9 @@ class Trainer:
             }
         )
         student.estimate_statistics(self.calibration)
-        backbone = load_backbone("vgg19_mini", "dictionary", self.cfg.pooling, seed=self.cfg.seed)
+        backbone = copy.deepcopy(self.origin)
         backbone.chain.load_state_dict(student.fold(), assign=True)
-        normalise_activations(backbone, self.calibration)
+        normalize_activations(backbone, self.calibration)
         return backbone
 
     def save(self, file: Path) -> None:
@@ -226,7 +244,7 @@ class Trainer:
 
 
 def calibration(pool: Tensor, count: int = 64, side: int = 128) -> Tensor:
-    """Every so many images of the pool, cut to a square: for statistics. (N, 3, side, side)."""
+    """Evenly spaced images of the pool, cut to a square, for statistics: (N, 3, side, side)."""
     chosen = pool[:: max(1, len(pool) // count)][:count, :, :side, :side]
     return chosen.float() / 255
 
@@ -290,7 +308,7 @@ def write_result(trainer: Trainer, losses: list[dict[str, float]], folder: Path)
         "photos": list(PHOTOS),
         "config": asdict(trainer.cfg),
     }
-    (folder / "record.json").write_text(json.dumps(record, indent=2) + "\n")
+    file.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
     return file
 
 
@@ -308,7 +326,7 @@ def _overrides() -> list[str]:
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="train_backbone")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train_backbone")
 def main(composed: DictConfig) -> None:
     """Draw the images, train, average, write."""
     cfg: TrainConfig = OmegaConf.to_object(composed)  # type: ignore[assignment]

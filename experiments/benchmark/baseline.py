@@ -3,7 +3,8 @@
 Eager float32 in NCHW; VGG-19 whole, run to its end, every layer asked for by name (as the notebook
 of Gatys et al. does) or cut after the last layer that is needed (as the PyTorch tutorial does);
 ReLUs that keep their input; autograd; ``torch.optim.LBFGS`` with its own defaults. The losses are
-``mean`` of :mod:`nst.losses.losses`, so that values can be compared.
+``normalization: mean`` of :mod:`nst.losses.features` and :mod:`nst.losses.gram`, so that values can
+be compared.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from nst.backbones.network import Backbone
 
 
-class TappedNetwork(nn.Module):
+class PlainVGG(nn.Module):
     """A VGG that returns the layers it is asked for."""
 
     mean: Tensor
@@ -41,15 +42,15 @@ class TappedNetwork(nn.Module):
         self.register_buffer("std", backbone.std.clone())
         self.requires_grad_(False)
 
-    def forward(self, x: Tensor, wanted: set[str]) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, layers: set[str]) -> dict[str, Tensor]:
         """(N, 3, H, W) → {layer: (N, C, H', W')}."""
         x = (x - self.mean) / self.std
-        found = {}
+        features = {}
         for name, stage in self.stages.items():
             x = stage(x)
-            if name in wanted:
-                found[name] = x
-        return found
+            if name in layers:
+                features[name] = x
+        return features
 
 
 def _plain(conv: nn.Conv2d) -> nn.Conv2d:
@@ -72,7 +73,7 @@ class Baseline:
 
     def __init__(
         self,
-        network: TappedNetwork,
+        network: PlainVGG,
         content: Tensor,
         style: Tensor,
         content_layer: str,
@@ -80,16 +81,16 @@ class Baseline:
     ):
         """
         Args:
-            network: the tapped VGG
+            network: the VGG
             content, style: (1, 3, H, W)
             content_layer: its name; weight 1
             style_weights: {layer: weight}
         """
         self.network, self.weights, self.content_layer = network, style_weights, content_layer
-        self.wanted = {content_layer, *style_weights}
+        self.layers = {content_layer, *style_weights}
         with torch.no_grad():
-            self.target = network(content, self.wanted)[content_layer]
-            styles = network(style, self.wanted)
+            self.target = network(content, self.layers)[content_layer]
+            styles = network(style, self.layers)
             self.grams = {name: gram(styles[name]) for name in style_weights}
         self.image = content.clone().requires_grad_()
         self.optimizer = torch.optim.LBFGS([self.image], max_iter=1)
@@ -97,10 +98,10 @@ class Baseline:
 
     def loss(self, image: Tensor) -> Tensor:
         """The weighted sum, differentiable."""
-        found = self.network(image, self.wanted)
-        total = F.mse_loss(found[self.content_layer], self.target)
+        features = self.network(image, self.layers)
+        total = F.mse_loss(features[self.content_layer], self.target)
         for name, weight in self.weights.items():
-            total = total + weight * F.mse_loss(gram(found[name]), self.grams[name])
+            total = total + weight * F.mse_loss(gram(features[name]), self.grams[name])
         return total
 
     def step(self) -> None:

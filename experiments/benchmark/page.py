@@ -41,11 +41,11 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def tables(results: Row) -> str:
     """Every table of the page that there are measurements for."""
     machine = f"{results['machine']}, {results['threads']} threads, torch "
-    made = {
+    tables_of = {
         "versus": _versus, "same_loss": _same_loss, "memory": _memory, "overhead": _overhead,
         "iterations": _iterations, "ceilings": _ceilings,
     }  # fmt: skip
-    parts = [table_of(results).strip() for part, table_of in made.items() if part in results]
+    parts = [table_of(results).strip() for part, table_of in tables_of.items() if part in results]
     if "iterations" in results:
         parts.append(_growth(results).strip())
     return "\n\n".join([machine + results["versions"]["torch"], *filter(None, parts)]) + "\n"
@@ -73,14 +73,8 @@ def _same_loss(results: Row) -> str:
         ]
         for r in results["same_loss"]
     ]  # fmt: skip
-    head = [
-        "network",
-        "baseline's iterations",
-        "ours",
-        "loss: goal, reached",
-        "ratio",
-        "watch",
-    ]
+    head = ["network", "baseline's iterations", "ours", "loss: goal, reached", "ratio"]
+    head.append("back to float32")
     return "Time to the same loss, evaluated in float32:\n\n" + table(head, rows)
 
 
@@ -138,13 +132,13 @@ def _iterations(results: Row) -> str:
 
 
 def _ceilings(results: Row) -> str:
-    found = results["ceilings"]
+    rates = results["ceilings"]
     rows = [
-        [name, f"{found[name]['matmul']:.0f}", f"{found[name]['convolution']:.0f}"]
+        [name, f"{rates[name]['matmul']:.0f}", f"{rates[name]['convolution']:.0f}"]
         for name in ("float32", "bfloat16")
     ]
     head = ["precision", "matrix product, GFLOP/s", "convolution, GFLOP/s"]
-    copy = f"A copy moves {found['copy']:.0f} GB/s. The ceiling is the larger of the two rates."
+    copy = f"A copy moves {rates['copy']:.0f} GB/s. The ceiling is the larger of the two rates."
     return f"What the machine did in the same run:\n\n{table(head, rows)}\n{copy}"
 
 

@@ -12,19 +12,20 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from experiments.studies.measures import folders
+from experiments.measures import folders
 from nst.pictures.measures import neighbour_correlation
-from nst.reports.figures import Difference, one_plot, seed_differences
-from nst.reports.report import Finding, Study
+from nst.reports.differences import Difference, seed_differences
+from nst.reports.studies import Comparison, Finding, Study
+from nst.reports.style import BLUE, RUST, one_plot
 from nst.reports.sweeps import Sweep
 
 
 def differences(sweep: Sweep) -> tuple[list[Difference], list[Difference]]:
-    """Between seeds, and to the original."""
+    """Those between two seeds, and those of each to the original."""
     labels = [f"seed {seed}" for seed in sweep.runs["seed"]]
-    found = seed_differences(folders(sweep), labels)
-    original = [d for d in found if d.name.endswith("original")]
-    return [d for d in found if d not in original], original
+    every = seed_differences(folders(sweep), labels)
+    original = [each for each in every if each.name.endswith("original")]
+    return [each for each in every if not each.name.endswith("original")], original
 
 
 def judge(sweep: Sweep) -> Finding:
@@ -51,8 +52,8 @@ def figures(sweep: Sweep) -> Mapping[str, Figure]:
         return {}
     between, original = differences(sweep)
     figure, axes = one_plot(4.6, 3.0)
-    for where, (group, colour) in enumerate(((between, "#2f5f98"), (original, "#b3592b"))):
-        axes.scatter([where] * len(group), [d.rms for d in group], color=colour, s=36, zorder=3)
+    for place, (group, color) in enumerate(((between, BLUE), (original, RUST))):
+        axes.scatter([place] * len(group), [d.rms for d in group], color=color, s=36, zorder=3)
     axes.set_xticks([0, 1], ["between seeds", "to the original"])
     axes.set_xlim(-0.5, 1.5)
     axes.set_ylim(bottom=0)
@@ -65,5 +66,10 @@ STUDY = Study(
     question="Do two starting noises give the same reconstruction?",
     published="Nearly: the differences between the two, and to the original, look like noise.",
     judge=judge,
+    comparison=Comparison(
+        by="seed",
+        results=("psnr", "ssim", "losses_content"),
+        figures=("seed_difference", "distances"),
+    ),
     figures=figures,
 )

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.studies.measures import folders, style_distance
+from experiments.measures import folders, style_distance
 from nst.pictures.measures import edge_correlation
-from nst.reports.figures import pixels
-from nst.reports.report import Finding, Study
+from nst.reports.differences import pixels
+from nst.reports.studies import Comparison, Finding, Study
 from nst.reports.sweeps import Sweep
 
 
@@ -60,6 +60,11 @@ STUDY = Study(
     question="What does each style make of each photograph?",
     published="Content and style separate: any photograph takes on any style.",
     judge=judge,
+    comparison=Comparison(
+        by="style",
+        results=("psnr", "ssim", "losses_total", "losses_content", "losses_style"),
+        figures=("psnr_map",),
+    ),
     rows="content",
     columns="style",
 )

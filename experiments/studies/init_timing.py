@@ -8,8 +8,8 @@ Finding: a step costs the same; from the content, more of the content stays.
 
 from __future__ import annotations
 
-from experiments.studies.measures import medians
-from nst.reports.report import Finding, Study
+from experiments.measures import medians
+from nst.reports.studies import Comparison, Finding, Study
 from nst.reports.sweeps import Sweep
 
 
@@ -40,6 +40,19 @@ STUDY = Study(
     question="What does the start image change in quality and in time?",
     published="A step costs the same; starting from the content keeps more of it.",
     judge=judge,
+    comparison=Comparison(
+        by="start",
+        results=(
+            "seconds",
+            "seconds_per_step",
+            "psnr",
+            "ssim",
+            "losses_total",
+            "losses_content",
+            "losses_style",
+        ),
+        figures=("seconds_per_step", "psnr"),
+    ),
     rows="init",
     columns="seed",
 )

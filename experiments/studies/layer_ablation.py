@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from experiments.studies.measures import content_and_result, folders, medians, rank_correlation
+from experiments.measures import content_and_result, folders, medians, rank_correlation
 from nst.pictures.measures import edge_correlation
 from nst.reports.figures import two_scales
-from nst.reports.report import Finding, Study
+from nst.reports.studies import Comparison, Finding, Study
 from nst.reports.sweeps import Sweep, short
 
 KEY = "content_layer"
@@ -70,6 +70,12 @@ STUDY = Study(
     question="What does each depth of the network keep of a photograph?",
     published="Early layers give back the image; deeper layers lose detail but keep edges.",
     judge=judge,
+    comparison=Comparison(
+        by="layers.content",
+        results=("psnr", "ssim"),
+        across=("layers.content_depth",),
+        figures=("psnr_by_depth",),
+    ),
     columns=KEY,
     figures=figures,
 )

@@ -8,8 +8,8 @@ Finding: early content layers hold on to the photograph's pixels, deep ones to i
 
 from __future__ import annotations
 
-from experiments.studies.measures import medians, rank_correlation
-from nst.reports.report import Finding, Study
+from experiments.measures import medians, rank_correlation
+from nst.reports.studies import Comparison, Finding, Study
 from nst.reports.sweeps import Sweep, short
 
 
@@ -36,6 +36,12 @@ STUDY = Study(
         "late style windows bring little of the style."
     ),
     judge=judge,
+    comparison=Comparison(
+        by="layers.style",
+        results=("psnr", "ssim", "losses_total", "losses_content", "losses_style"),
+        across=("layers.content_depth",),
+        figures=("psnr_map",),
+    ),
     rows="content_layer",
     columns="style_layers",
 )

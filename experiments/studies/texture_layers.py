@@ -12,10 +12,12 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from experiments.studies.measures import folders, medians, style_distance
+from experiments.measures import folders, medians, style_distance
 from nst.pictures.measures import roughness
-from nst.reports.figures import pixels, two_scales
-from nst.reports.report import Finding, Study
+from nst.reports.differences import pixels
+from nst.reports.figures import two_scales
+from nst.reports.studies import Comparison, Finding, Study
+from nst.reports.style import RUST
 from nst.reports.sweeps import Sweep
 
 KEY = "style_layers"
@@ -75,7 +77,7 @@ def figures(sweep: Sweep) -> Mapping[str, Figure]:
         ("roughness, relative to the style's", list(rough.values())),
         bars=True,
     )
-    right.axhline(1, color="#b3592b", lw=0.7, ls=":")
+    right.axhline(1, color=RUST, lw=0.7, ls=":")
     return {"texture_by_layers": figure}
 
 
@@ -84,6 +86,12 @@ STUDY = Study(
     question="Which depths make a texture that looks like its original?",
     published="Layers 1–5 are most like the original; 9–12 and 11–15 turn to noise.",
     judge=judge,
+    comparison=Comparison(
+        by="layers.style",
+        results=("losses_style", "seconds"),
+        across=("layers.style_depth",),
+        figures=("texture_by_layers",),
+    ),
     columns=KEY,
     figures=figures,
 )

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.measures import folders, style_distance
 from experiments.studies.content_seeds import differences
 from experiments.studies.content_seeds import figures as distances
-from experiments.studies.measures import folders, style_distance
-from nst.reports.figures import pixels
-from nst.reports.report import Finding, Study
+from nst.reports.differences import pixels
+from nst.reports.studies import Comparison, Finding, Study
 from nst.reports.sweeps import Sweep
 
 
@@ -39,7 +39,7 @@ def judge(sweep: Sweep) -> Finding:
 
 
 def figures(sweep: Sweep) -> Mapping[str, Figure]:
-    """As for :mod:`experiments.studies.content_seeds`, where the style image has the result's shape."""
+    """As for ``content_seeds``, where the style image has the result's shape."""
     return distances(sweep)
 
 
@@ -48,5 +48,10 @@ STUDY = Study(
     question="Do two starting noises give the same texture?",
     published="The results differ visibly: Gram matrices forget position.",
     judge=judge,
+    comparison=Comparison(
+        by="seed",
+        results=("losses_style",),
+        figures=("seed_difference", "distances"),
+    ),
     figures=figures,
 )

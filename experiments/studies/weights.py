@@ -12,11 +12,11 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
-from experiments.studies.measures import rank_correlation
-from nst.reports.figures import one_plot
-from nst.reports.report import Finding, Study
+from experiments.measures import rank_correlation
+from nst.reports.studies import Comparison, Finding, Study
+from nst.reports.style import one_plot
 from nst.reports.sweeps import Sweep
 
 
@@ -55,9 +55,11 @@ def figures(sweep: Sweep) -> Mapping[str, Figure]:
     picture = axes.scatter(style, content, c=ratios(sweep), norm="log", cmap="viridis", s=36)
     for axis, set_scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
         set_scale("log")
-        axis.set_minor_formatter(NullFormatter())
+        axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        low, high = axis.get_view_interval()
+        few = MaxNLocator(5) if high < 10 * low else LogLocator(subs=(1.0, 2.0, 5.0))
+        axis.set_major_locator(few)
     axes.set_xlabel("style loss, unweighted")
     axes.set_ylabel("content loss, unweighted")
     figure.colorbar(picture, ax=axes, label="style weight / content weight")
@@ -69,6 +71,12 @@ STUDY = Study(
     question="How much of the content survives as the weights change?",
     published="The ratio decides: content/10 and content/100 give way to the style.",
     judge=judge,
+    comparison=Comparison(
+        by="style_to_content",
+        results=("psnr", "ssim"),
+        across=("style_to_content",),
+        figures=("trade_off", "psnr_map"),
+    ),
     rows="loss.content_weight",
     columns="loss.style_weight",
     figures=figures,

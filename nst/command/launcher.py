@@ -35,7 +35,7 @@ from nst.errors import InputError, require
 
 if TYPE_CHECKING:
     from nst.runs.context import Context
-    from nst.runs.recorder import Outcome
+    from nst.runs.recording.recorder import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def check_max_batch(max_batch: object) -> None:
     Raises:
         InputError: neither ``auto`` nor a number of jobs that one batch can nest.
     """
-    from nst.runs.memory import MAX_BATCH
+    from nst.runs.memory.choice import MAX_BATCH
 
     if isinstance(max_batch, int) and not isinstance(max_batch, bool):
         in_range = 1 <= max_batch <= MAX_BATCH

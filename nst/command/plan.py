@@ -116,7 +116,10 @@ def _write_plan(folder: Path, composed: Any, given: Sequence[str], jobs: list[li
         jobs=jobs,
         report=bool(composed.report),
     )
-    plan.write(folder)
+    try:
+        plan.write(folder)
+    except InputError as error:
+        sys.exit(f"error: {error}")
     PlanSweep.folder = folder
 
 

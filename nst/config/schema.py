@@ -122,12 +122,12 @@ class LossConfig:
     content: Any = _doc(
         "The content loss, by name or as {name: …, option: …}; its options are keys below it, as "
         "loss.content.normalization.",
-        "features",
+        default_factory=lambda: {"name": "features"},
     )
     style: Any = _doc(
         "The style loss, by name or as {name: …, option: …}; its options are keys below it, as "
         "loss.style.activation_shift.",
-        "gram",
+        default_factory=lambda: {"name": "gram"},
     )
     content_weight: float = _doc("Weight α of the content loss.", 1.0)
     style_weight: float = _doc("Weight β of the style loss: more of it makes more style.", 1.0)

@@ -83,7 +83,7 @@ class Features(LayerLoss):
     def __post_init__(self) -> None:
         require_choice(self, "normalization", NORMALIZATIONS)
 
-    def reference(self, features: Tensor) -> tuple[Tensor, ...]:
+    def reference(self, features: Tensor, weights: Tensor | None = None) -> tuple[Tensor, ...]:
         """P and k: (N or 1, C, H, W) and (N or 1,)."""
         p = at_least_float32(features)
         return p, NORMALIZATIONS[self.normalization](p)

@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst.losses.layer_loss import LayerLoss, LayerSize, Picture, Role, Target, at_least_float32
+from nst.losses.layer_loss import LayerLoss, LayerSize, Picture, Role, Target, channel_means
 from nst.losses.options import require_choice, require_range
 
 NEIGHBORS = ((0, 1), (1, -1), (1, 0), (1, 1))
@@ -214,11 +214,19 @@ class Gram(LayerLoss):
         """A position's neighbours lie up to one row below."""
         return 1 if self.shifted_gram_share else 0
 
-    def reference(self, features: Tensor) -> tuple[Tensor, ...]:
+    def reference(self, features: Tensor, weights: Tensor | None = None) -> tuple[Tensor, ...]:
         """The shift (N, C), where there is one."""
         if not self.activation_shift:
             return ()
-        return (self.activation_shift * at_least_float32(features).mean((2, 3)),)
+        return (self.activation_shift * channel_means(features, weights),)
+
+    def target(self, features: Tensor, weights: Tensor | None = None) -> Target:
+        """As :meth:`LayerLoss.target`; A, and so k, is the same with neighbours or without."""
+        target = super().target(features, weights)
+        if self.shifted_gram_share:
+            shift = target.reference[0] if target.reference else None
+            target.statistic[:, 0] = gram_matrix(features, shift, weights)
+        return target
 
     def statistic(
         self,
@@ -262,7 +270,7 @@ class Gram(LayerLoss):
         """What each of the matrices counts, (1,) or (5,)."""
         share, count = self.shifted_gram_share, len(NEIGHBORS)
         shares = [1 - share, *[share / count] * count] if share else [1.0]
-        return target.once("shares", lambda: target.statistic.new_tensor(shares))
+        return target.once(("shares", share), lambda: target.statistic.new_tensor(shares))
 
     def gradient(
         self,

@@ -111,13 +111,13 @@ class LayerLoss(ABC):
     def distance(self, statistic: Tensor, target: Target, size: LayerSize) -> Tensor:
         """How far a statistic (N, …) is from the target's: (N,), at least 0, differentiable."""
 
-    def reference(self, features: Tensor) -> tuple[Tensor, ...]:
+    def reference(self, features: Tensor, weights: Tensor | None = None) -> tuple[Tensor, ...]:
         """:attr:`Target.reference` for a picture with these features (N or 1, C, H, W)."""
         return ()
 
     def target(self, features: Tensor, weights: Tensor | None = None) -> Target:
         """The target that a picture with these features (N or 1, C, H, W) sets."""
-        reference = self.reference(features)
+        reference = self.reference(features, weights)
         return Target(self.statistic(features, reference, weights), reference)
 
     def crop(self, reference: tuple[Tensor, ...], first: int, last: int) -> tuple[Tensor, ...]:
@@ -188,6 +188,14 @@ class LayerLoss(ABC):
     def batch_key(self, size: tuple[int, int]) -> Hashable:
         """What pictures (W, H) that set targets must have in common to share a batch."""
         return None
+
+
+def channel_means(features: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Means over positions of features (N, C, H, W), weighted or not: (N, C), at least float32."""
+    features = at_least_float32(features)
+    if weights is None:
+        return features.mean((2, 3))
+    return (features * weights).sum((2, 3)) / weights.sum((2, 3))
 
 
 def at_least_float32(features: Tensor) -> Tensor:

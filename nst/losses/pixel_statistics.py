@@ -91,7 +91,7 @@ class PixelStatistics(LayerLoss):
         """At how many scales the style's patches are seen."""
         return scale_count(*size)
 
-    def reference(self, features: Tensor) -> tuple[Tensor, ...]:
+    def reference(self, features: Tensor, weights: Tensor | None = None) -> tuple[Tensor, ...]:
         """The style's mean colour and the spread of its patterns."""
         mean = features.mean((2, 3), keepdim=True)
         variances = [

@@ -43,8 +43,14 @@ def make_loss(role: Role, settings: str | Mapping[str, Any], key: str) -> LayerL
     >>> make_loss("style", {"name": "gram", "normalization": "relative"}, "loss.style")
     Gram(normalization='relative', activation_shift=0.0, shifted_gram_share=0.0)
     """
+    known = losses(role)
+    if not isinstance(settings, str | Mapping):
+        raise InputError(f"{key}={settings}: expected a name or {{name: …, option: …}}")
     options = {"name": settings} if isinstance(settings, str) else dict(settings)
-    name, known = options.pop("name", None), losses(role)
+    if "name" not in options:  # on the command line an option takes a plain name's place
+        example = ", ".join(f"{k}: {v}" for k, v in {"name": next(iter(known)), **options}.items())
+        raise InputError(f"{key}: name the loss, as {{{example}}} (there are {', '.join(known)})")
+    name = options.pop("name")
     if name not in known:
         hint = did_you_mean(str(name), known)
         raise InputError(f"{key}: no {role} loss is called {name!r}{hint} ({', '.join(known)})")

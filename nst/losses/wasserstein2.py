@@ -23,8 +23,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from nst.losses.gram import gram_matrix
-from nst.losses.layer_loss import LayerLoss, LayerSize, Picture, Role, Target, at_least_float32
+from nst.losses.gram import centered, gram_matrix
+from nst.losses.layer_loss import (
+    LayerLoss,
+    LayerSize,
+    Picture,
+    Role,
+    Target,
+    at_least_float32,
+    channel_means,
+)
 from nst.losses.options import require_choice, require_range
 
 _TINY = 1e-12
@@ -33,6 +41,9 @@ _TINY = 1e-12
 @dataclass(frozen=True)
 class Wasserstein2(LayerLoss):
     """``loss.style=wasserstein2``. The statistic is (N, C, C + 1): second moments, then means.
+
+    Both are of features less the style's means (N, C), the reference: a covariance would otherwise
+    be the small difference of two large sums, and a flat style's no covariance at all.
 
     Attributes:
         normalization: ``mean`` divides by C, as in style-transfer-pytorch; ``relative`` by the
@@ -53,6 +64,10 @@ class Wasserstein2(LayerLoss):
         require_choice(self, "normalization", ("mean", "relative"))
         require_range(self, "ridge", 1e-6, 1)
 
+    def reference(self, features: Tensor, weights: Tensor | None = None) -> tuple[Tensor, ...]:
+        """The style's means (N, C)."""
+        return (channel_means(features, weights),)
+
     def statistic(
         self,
         features: Tensor,
@@ -61,11 +76,8 @@ class Wasserstein2(LayerLoss):
         rows: int | None = None,
     ) -> Tensor:
         """``E[f fᵀ]`` and ``E[f]`` side by side."""
-        f = at_least_float32(features)
-        if weights is None:
-            mean = f.mean((2, 3))
-        else:
-            mean = (f * weights).sum((2, 3)) / weights.sum((2, 3))
+        f = centered(at_least_float32(features), reference[0])
+        mean = channel_means(f, weights)
         return torch.cat([gram_matrix(f, weights=weights), mean[..., None]], 2)
 
     def distance(self, statistic: Tensor, target: Target, size: LayerSize) -> Tensor:
@@ -73,18 +85,20 @@ class Wasserstein2(LayerLoss):
         mean, covariance = _gaussian(statistic)
         style_mean, style_covariance = _gaussian(target.statistic)
         variances = style_covariance.diagonal(dim1=1, dim2=2)
-        ridge = (self.ridge * variances.mean(1) + _TINY)[:, None, None]
+        ridge = (self.ridge * variances.mean(1) + _rounding(target.statistic))[:, None, None]
         ridge = ridge * torch.eye(size.channels, dtype=ridge.dtype, device=ridge.device)
-        factor = target.once("factor", lambda: torch.linalg.cholesky(style_covariance + ridge))
         covariance = covariance + ridge
+        factor = target.once(
+            ("factor", self.ridge), lambda: torch.linalg.cholesky(style_covariance + ridge)
+        )
         squares = torch.linalg.eigvalsh(factor.transpose(1, 2) @ covariance @ factor)
-        together = squares.clamp_min(_TINY).sqrt().sum(1)
+        together = squares.clamp_min(_TINY**2).sqrt().sum(1)
         traces = covariance.diagonal(dim1=1, dim2=2).sum(1) + factor.square().sum((1, 2))
         squared = (mean - style_mean).square().sum(1) + traces - 2 * together
         if self.normalization == "mean":
             scale = squared.new_tensor(float(size.channels))
         else:
-            scale = style_mean.square().sum(1) + variances.sum(1)
+            scale = (target.reference[0] + style_mean).square().sum(1) + variances.sum(1)
         distance: Tensor = (squared / scale.clamp_min(_TINY)).to(statistic.dtype)
         return distance
 
@@ -94,3 +108,9 @@ def _gaussian(statistic: Tensor) -> tuple[Tensor, Tensor]:
     exact = statistic if statistic.device.type == "mps" else statistic.double()
     mean = exact[..., -1]
     return mean, exact[..., :-1] - mean[..., None] * mean[:, None]
+
+
+def _rounding(statistic: Tensor) -> Tensor:
+    """How far rounding can take a covariance's eigenvalues below 0, about: (N,)."""
+    traces = statistic[..., :-1].diagonal(dim1=1, dim2=2).sum(1)
+    return torch.finfo(statistic.dtype).eps * traces + _TINY

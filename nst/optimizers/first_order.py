@@ -18,7 +18,7 @@ class FirstOrder(PixelOptimizer):
     of half the length from then on.
     """
 
-    STATE = ("index", "_images", "_terms", "_gradient", "_guard", "_share")
+    STATE = ("index", "_images", "_terms", "_gradient", "_guard", "_share", "_optimizer")
 
     def __init__(
         self,
@@ -72,17 +72,11 @@ class FirstOrder(PixelOptimizer):
                 self._optimizer.state[images][name].masked_fill_(per_image(diverged), 0)
         self._share = torch.where(diverged, self._share / 2, self._share)
 
-    def state_dict(self) -> dict[str, Any]:
-        """The state, torch's optimiser's among it."""
-        return {**super().state_dict(), "optimizer": self._optimizer.state_dict()}
-
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """As :meth:`Stateful.load_state_dict`."""
-        own = {name: value for name, value in state.items() if name != "optimizer"}
         images = self._images  # torch's optimiser holds this very tensor
-        super().load_state_dict(own)
+        super().load_state_dict(state)
         self._images = images.copy_(self._images)
-        self._optimizer.load_state_dict(state["optimizer"])
 
 
 def adam(

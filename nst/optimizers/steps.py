@@ -9,13 +9,15 @@ the device.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 ValueAndGradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 """(N, 3, H, W) → terms (N, K) and gradients (N, 3, H, W)."""
@@ -39,34 +41,67 @@ class Step:
 
 
 class Stateful:
-    """An object whose state is some of its attributes: tensors, numbers, or such objects again."""
+    """An object whose state is some of its attributes.
+
+    Each is a tensor, a number, a torch optimiser, or such an object again.
+    """
 
     STATE: ClassVar[tuple[str, ...]] = ()
 
     def state_dict(self) -> dict[str, Any]:
         """The state by name; its tensors are the object's own, as in torch."""
         values = {name: getattr(self, name) for name in self.STATE}
-        return {k: v.state_dict() if isinstance(v, Stateful) else v for k, v in values.items()}
+        return {
+            name: value.state_dict() if isinstance(value, Stateful | Optimizer) else value
+            for name, value in values.items()
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state; its tensors are copied.
 
         Raises:
-            ValueError: a name is missing, unknown, or its tensor has another shape.
+            ValueError: a name is missing or unknown, or a tensor has another shape; nothing has
+                changed then.
         """
-        if set(state) != set(self.STATE):
-            raise ValueError(f"expected the state {sorted(self.STATE)}, not {sorted(state)}")
+        self._require_fitting(state)
         for name, value in state.items():
             own = getattr(self, name)
             if isinstance(own, Stateful):
                 own.load_state_dict(value)
+            elif isinstance(own, Optimizer):
+                own.load_state_dict(copy.deepcopy(value))  # torch would share the tensors
             elif isinstance(own, Tensor):
-                if own.shape != value.shape:
-                    shapes = f"{tuple(own.shape)}, not {tuple(value.shape)}"
-                    raise ValueError(f"{name}: expected the shape {shapes}")
                 setattr(self, name, value.detach().clone().to(own))
             else:
                 setattr(self, name, value)
+
+    def _require_fitting(self, state: Any) -> None:
+        _require_names(state, self.STATE)
+        for name, value in state.items():
+            own = getattr(self, name)
+            if isinstance(own, Stateful):
+                own._require_fitting(value)
+            elif isinstance(own, Optimizer):
+                _require_names(value, own.state_dict())
+                (images,) = own.param_groups[0]["params"]
+                for buffers in value["state"].values():
+                    for key, buffer in buffers.items():
+                        if isinstance(buffer, Tensor) and buffer.ndim:  # Adam's step has no shape
+                            _require_shape(key, buffer, images)
+            elif isinstance(own, Tensor):
+                _require_shape(name, value, own)
+
+
+def _require_names(state: Any, names: Iterable[str]) -> None:
+    present = sorted(state) if isinstance(state, Mapping) else state
+    if present != sorted(names):
+        raise ValueError(f"expected the state {sorted(names)}, not {present}")
+
+
+def _require_shape(name: str, value: Any, own: Tensor) -> None:
+    shape = tuple(value.shape) if isinstance(value, Tensor) else value
+    if shape != tuple(own.shape):
+        raise ValueError(f"{name}: expected the shape {tuple(own.shape)}, not {shape}")
 
 
 class PixelOptimizer(Stateful, ABC):

@@ -92,12 +92,8 @@ def contact_sheet(
     draw = ImageDraw.Draw(canvas)
     _draw_corner(canvas, draw, corner, height, font)
     for j, head in enumerate(columns):
-        x = left + j * (width + gap)
-        if head.picture is not None:
-            canvas.paste(_within(head.picture, width, height), (x, top - height - 2 * gap))
-            draw.text((x, top - height - line - gap), head.label, fill=_INK, font=font)
-        else:
-            draw.text((x, top - line), _cut(head.label, width, font), fill=_INK, font=font)
+        place = left + j * (width + gap), top
+        _draw_column_head(canvas, draw, head, place, (width, height), gap, font)
     for i, (head, row) in enumerate(zip(rows, sized, strict=True)):
         y = top + i * (height + gap)
         _draw_row_head(canvas, draw, head, (0, y), (left - gap, height), font)
@@ -149,6 +145,25 @@ def _draw_corner(
         if head.picture is not None:
             canvas.paste(_to_height(head.picture, height // 2), (x, round(font.size * 1.4)))
         x += _corner_width(head, height, font)
+
+
+def _draw_column_head(
+    canvas: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    head: Head,
+    place: tuple[int, int],
+    size: tuple[int, int],
+    gap: int,
+    font: Font,
+) -> None:
+    """A head above the column of cells of this (width, height) whose first stands at the place."""
+    (x, y), (width, height) = place, size
+    line = round(font.size * 1.5)
+    if head.picture is not None:
+        canvas.paste(_within(head.picture, width, height), (x, y - height - 2 * gap))
+        draw.text((x, y - height - line - gap), head.label, fill=_INK, font=font)
+    else:
+        draw.text((x, y - line), _cut(head.label, width, font), fill=_INK, font=font)
 
 
 def _draw_row_head(

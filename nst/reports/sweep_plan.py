@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import os
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+
+from nst.errors import InputError
+from nst.reports.own_files import check_report_place
 
 PLAN = "sweep.json"
 
@@ -18,7 +22,7 @@ class SweepPlan:
         study_size: ``full`` or ``quick``
         overrides: of the command line
         jobs: the overrides of each job
-        report: whether a report is wanted at the end
+        report: whether a report is written at the end
     """
 
     study: str | None = None
@@ -28,13 +32,40 @@ class SweepPlan:
     report: bool = False
 
     def write(self, folder: Path) -> None:
-        """Write it into a sweep's folder."""
+        """Write it into a sweep's folder, in place of an earlier sweep's.
+
+        Raises:
+            InputError: the folder holds a file of that name that no sweep wrote, or one that the
+                report at the end would replace; nothing is written then.
+        """
+        self.check(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(asdict(self), indent=2) + "\n"
-        (folder / PLAN).write_text(text, encoding="utf-8")
+        partial = folder / f".{PLAN}.part"
+        partial.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        os.replace(partial, folder / PLAN)
+
+    def check(self, folder: Path) -> None:
+        """Check that sweep and report replace nobody's files; the folder may be missing.
+
+        Raises:
+            InputError: they would.
+        """
+        file = folder / PLAN
+        if os.path.lexists(file) and SweepPlan.read(folder) is None:
+            raise InputError(
+                f"{file.absolute()} was not written by a sweep of nst, and this sweep would "
+                "replace it; move it elsewhere, or choose another folder by hydra.sweep.dir"
+            )
+        if self.report:
+            check_report_place(folder)
 
     @classmethod
     def read(cls, folder: Path) -> SweepPlan | None:
-        """The plan in a folder; None where it has none."""
+        """The plan in a folder; None where it has none, also where a file has only its name."""
         file = folder / PLAN
-        return cls(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+        try:
+            values = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        own = {item.name for item in fields(cls)}
+        return cls(**values) if isinstance(values, dict) and set(values) == own else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +13,11 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
-from nst.runs.folder import RECORD
-from nst.runs.read import load_runs
-
-NOT_AXES = ("study", "study.size", "study.layers", "device", "report", "snapshot_every")
-"""Overrides that do not tell pictures apart; those of the logger and of Hydra neither."""
+from nst.runs.recording.folder import RECORD
+from nst.runs.recording.read import load_runs
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,8 @@ class Sweep:
         folders: where it was read from
         study: its name, None for a free sweep or for several
         command: what started it
-        runs: a row per complete run (see :func:`nst.runs.folder.load_runs`), with a text column for
-            each axis under its key, in the order of the jobs
+        runs: a row per complete run (see :func:`nst.runs.recording.read.load_runs`), with a text
+            column for each axis under its key, in the order of the jobs
         axes: what varied, the slowest first
         missing: what there is no result of
     """
@@ -82,11 +81,11 @@ class Sweep:
 
     def value(self, index: int, column: str) -> Any:
         """One value of one run; None where it has none."""
-        found: Any = self.runs.at[index, column] if column in self.runs else None
-        return None if isinstance(found, float) and math.isnan(found) else found
+        value: Any = self.runs.at[index, column] if column in self.runs else None
+        return None if isinstance(value, float) and math.isnan(value) else value
 
     def folder(self, index: int) -> Path:
-        """Of one run."""
+        """The folder of one run."""
         return Path(str(self.value(index, "folder")))
 
     def label(self, index: int) -> str:
@@ -109,14 +108,14 @@ def load_sweep(folders: Sequence[str | Path]) -> Sweep:
     for path in paths:
         if not path.is_dir():
             raise InputError(f"{path}: no such folder; give a sweep's, as printed when it ran")
-        frame = load_runs(path)
+        frame = _load(path)
         plan = SweepPlan.read(path) or SweepPlan()
         plans.append(plan)
         missing += find_missing(path, plan, frame)
         if not frame.empty:
             frames.append(frame.assign(sweep=str(path)))
     if not frames:
-        raise InputError(f"no complete run in {', '.join(map(str, paths))}; see the logs there")
+        raise InputError(f"no complete run in {', '.join(map(str, paths))}; see the logs below")
     runs = _in_order(pd.concat(frames, ignore_index=True), plans)
     runs, axes = find_axes(runs)
     studies = {plan.study for plan in plans}
@@ -127,13 +126,27 @@ def load_sweep(folders: Sequence[str | Path]) -> Sweep:
     return Sweep(paths, study, size, command, runs, axes, tuple(missing))
 
 
+def _load(folder: Path) -> pd.DataFrame:
+    """The runs below a folder, without records of other things."""
+    frame = load_runs(folder)
+    if "overrides" not in frame:
+        return pd.DataFrame()
+    return frame[[isinstance(overrides, list) for overrides in frame["overrides"]]]
+
+
 def _command(plan: SweepPlan) -> str:
     return "python run.py -m " + " ".join(quoted(plan.overrides))
 
 
 def quoted(overrides: Sequence[str]) -> list[str]:
     """Overrides as a shell takes them."""
-    return [f'"{o}"' if re.search(r"[\s\[\]{}()'*?;&|<>$~]", o) else o for o in overrides]
+    return [_quoted(override) for override in overrides]
+
+
+def _quoted(override: str) -> str:
+    if re.search(r'[$"`\\!]', override):
+        return shlex.quote(override)
+    return f'"{override}"' if re.search(r"[\s\[\]{}()'*?;&|<>~]", override) else override
 
 
 def find_missing(folder: Path, plan: SweepPlan, runs: pd.DataFrame) -> list[Missing]:
@@ -145,14 +158,13 @@ def find_missing(folder: Path, plan: SweepPlan, runs: pd.DataFrame) -> list[Miss
         if not (run / RECORD).is_file():
             begun[tuple(sorted(yaml.safe_load(file.read_text(encoding="utf-8")) or []))] = str(run)
     planned = {tuple(sorted(job)): tuple(job) for job in plan.jobs}
-    found = []
+    missing = []
     for key in dict.fromkeys([*planned, *begun]):
-        if key in done:
-            continue
-        where = begun.get(key)
-        reason = _last_error(Path(where)) if where else "not started"
-        found.append(Missing(planned.get(key, key), where, reason))
-    return found
+        if key not in done:
+            started = begun.get(key)
+            reason = _last_error(Path(started)) if started else "not started"
+            missing.append(Missing(planned.get(key, key), started, reason))
+    return missing
 
 
 def _last_error(run: Path) -> str:
@@ -160,9 +172,9 @@ def _last_error(run: Path) -> str:
     for log in sorted(run.glob("*.log")):
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         for line in reversed(lines):
-            found = re.search(r"\[ERROR\] - (.*)|^(\w*(?:Error|Exception|Interrupt)\b.*)", line)
-            if found and "this job failed" not in line:
-                return found[1] or found[2]
+            error = re.search(r"\[ERROR\] - (.*)|^(\w*(?:Error|Exception|Interrupt)\b.*)", line)
+            if error and "this job failed" not in line:
+                return error[1] or error[2]
     return "interrupted or still running"
 
 
@@ -203,12 +215,12 @@ def find_axes(runs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[Axis, ...]]:
 
 def _overrides(overrides: Sequence[str]) -> dict[str, str]:
     """{key: value} of what may be an axis; the last of several wins, as in Hydra."""
-    found = {}
+    values = {}
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
-        if key not in NOT_AXES and not key.startswith(("logger", "hydra", "study")):
-            found[key] = value
-    return found
+        if key.partition(".")[0] not in UNNAMED_KEYS and not key.startswith("hydra"):
+            values[key] = value
+    return values
 
 
 def short(value: str) -> str:

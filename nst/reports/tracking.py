@@ -8,19 +8,21 @@ from __future__ import annotations
 import logging
 import math
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nst.runs.labels import study_tags
-from nst.runs.tracking import Mode, open_run
+from nst.reports.own_files import OwnFiles
+from nst.runs.recording.labels import study_tags
+from nst.runs.recording.tracking import Mode, open_run
 
 if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger(__name__)
+
+_WANDB = "wandb"  # the folder that W&B writes into
 
 
 def log_report(
@@ -44,7 +46,8 @@ def log_report(
     not take is left out.
 
     Args:
-        folder: of the report; W&B writes into ``folder/wandb``, which an earlier report loses
+        folder: of the report; W&B writes into ``folder/wandb``, where the files of an earlier
+            report are removed and no others
         mode: ``offline`` or ``online``; online falls back to offline where W&B does not answer
         project, name, entity, group: as in ``wandb.init``
         table: a row per run
@@ -59,19 +62,33 @@ def log_report(
         **{"job_type": "report", "tags": ["report", *study_tags(study)]},
         "config": {"study": {"name": study}},
     }
-    shutil.rmtree(folder / "wandb", ignore_errors=True)  # or wandb sync would upload both
-    with _staged_in(folder), _warned("the report"):
+    with _only_log_of(folder), _staged_in(folder), _warned("the report"):
         with open_run(folder, mode, options) as run:
             if run is None:
                 return
-            found = dict(_pictures(images))
+            values = dict(_pictures(images))
             with _warned("the table"):
-                found["runs"] = wandb_table(table)
+                values["runs"] = wandb_table(table)
             if html is not None:
                 with _warned(html.name):
-                    found["page"] = _page(html)
-            run.log({f"{head}/{key}": value for key, value in found.items()})
+                    values["page"] = _page(html)
+            run.log({f"{head}/{key}": value for key, value in values.items()})
             run.summary.update(dict(summary or {}))
+
+
+@contextmanager
+def _only_log_of(folder: Path) -> Iterator[None]:
+    """Remove an earlier report's log, or ``wandb sync`` would upload both; remember this one's."""
+    own = OwnFiles(folder)
+    names = [name for name in own.names() if name.startswith(f"{_WANDB}/")]
+    synced = [f"{name}.synced" for name in names if name.endswith(".wandb")]  # by wandb sync
+    own.claim(synced)
+    own.remove([*names, *synced])
+    others = own.files_below(_WANDB)
+    try:
+        yield
+    finally:
+        own.claim(own.files_below(_WANDB) - others)
 
 
 def _pictures(images: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
@@ -103,10 +120,10 @@ def wandb_table(table: pd.DataFrame) -> Any:
 
 
 def _column(values: list[Any]) -> list[Any]:
-    given = [None if isinstance(v, float) and not math.isfinite(v) else v for v in values]
-    if all(isinstance(value, (int, float, type(None))) for value in given):
-        return given
-    return [None if value is None else str(value) for value in given]
+    finite = [None if isinstance(v, float) and not math.isfinite(v) else v for v in values]
+    if all(isinstance(value, (int, float, type(None))) for value in finite):
+        return finite
+    return [None if value is None else str(value) for value in finite]
 
 
 @contextmanager
@@ -119,11 +136,11 @@ def _warned(what: str) -> Iterator[None]:
 
 @contextmanager
 def _staged_in(folder: Path) -> Iterator[None]:
-    """W&B keeps the table of an offline run in the user's home; here: with the run."""
+    """W&B keeps the table of an offline run in the user's home; within the block, in ``folder``."""
     if "WANDB_DATA_DIR" in os.environ:  # the user's choice
         yield
         return
-    os.environ["WANDB_DATA_DIR"] = str(folder.resolve() / "wandb" / "data")
+    os.environ["WANDB_DATA_DIR"] = str(folder.resolve() / _WANDB / "data")
     try:
         yield
     finally:

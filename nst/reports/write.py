@@ -1,23 +1,50 @@
-"""The report of sweeps by their folders: read back, judged, written, mirrored to W&B."""
+"""The report of sweeps by their folders: read back, judged, written, mirrored to W&B.
+
+======================================  ========================================================
+``report.html``                         the page; its pictures are embedded
+``report/contact_sheet*.png``           pictures in rows and columns, originals on the border
+``report/NAME.png``, ``NAME.pdf``       each figure, for a screen and for a paper
+``report/runs.csv``                     the table, a row for each run
+``report/.nst-report``                  the mark: which of these files are the report's
+======================================  ========================================================
+
+Everything is made from the run folders alone, and no file of somebody else is replaced
+(:mod:`nst.reports.own_files`).
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from nst.reports.report import Study, metrics_table, sheets_of, write_report
+from matplotlib.figure import Figure
+
+from nst.reports.figures import general_figures
+from nst.reports.layout import lay_out, panel_sheet
+from nst.reports.own_files import BESIDE, PAGE, OwnFiles, check_report_place
+from nst.reports.page import render
+from nst.reports.studies import Study, find_study
 from nst.reports.sweeps import Sweep, load_sweep
+from nst.reports.tables import metrics_table
 from nst.reports.tracking import log_report
 
+TABLE = "runs.csv"
 
-def find_study(name: str | None) -> Study | None:
-    """The ``STUDY`` of ``experiments/studies/NAME.py``; None for a free sweep."""
-    module = f"experiments.studies.{name}"
-    if name is None or find_spec(module) is None:
-        return None
-    study: Study = import_module(module).STUDY
-    return study
+
+@dataclass(frozen=True)
+class Report:
+    """A report on disk.
+
+    Attributes:
+        page: its page
+        pictures: {name: PNG} in ``report/``, contact sheets first
+    """
+
+    page: Path
+    pictures: dict[str, Path]
 
 
 def report(folders: list[Path], output: Path | None = None) -> Path:
@@ -28,16 +55,67 @@ def report(folders: list[Path], output: Path | None = None) -> Path:
         output: where to write; by default into the folder, of several into ``outputs/report``
 
     Raises:
-        InputError: nothing to report.
+        InputError: nothing to report, or a file in the way that no report wrote.
     """
     sweep = load_sweep(folders)
-    where = output or (folders[0] if len(folders) == 1 else Path("outputs") / "report")
-    page = write_report(sweep, where, find_study(sweep.study))
-    _mirror(sweep, page)
+    default = folders[0] if len(folders) == 1 else Path("outputs") / "report"
+    written = write_report(sweep, output or default, find_study(sweep.study))
+    _mirror(sweep, written)
+    return written.page
+
+
+def write_report(sweep: Sweep, folder: Path, study: Study | None = None) -> Report:
+    """Write the page, the sheets, the figures and the table below a folder.
+
+    What an earlier report wrote there and this one does not is removed.
+
+    Raises:
+        InputError: a file in the way that no report wrote.
+    """
+    panels = lay_out(sweep, study)
+    sheets = {_sheet_name(i, len(panels)): panel_sheet(sweep, p) for i, p in enumerate(panels)}
+    figures, table = _draw(sweep, study), metrics_table(sweep)
+    save: dict[str, Callable[[Path], object]] = {
+        **{f"{name}.png": sheet.save for name, sheet in sheets.items()},
+        **{f"{n}.{kind}": _saver(f) for n, f in figures.items() for kind in ("png", "pdf")},
+        TABLE: partial(table.to_csv, index=False),
+    }
+    check_report_place(folder, save)
+    own = OwnFiles(folder / BESIDE)
+    own.remove(name for name in own.names() if name not in save and "/" not in name)
+    for name, write in save.items():
+        with own.replacing(name) as file:
+            write(file)
+    pictures = {name: own.folder / f"{name}.png" for name in (*sheets, *figures)}
+    embedded = {name: pictures[name].read_bytes() for name in figures}
+    page = _write_page(folder, render(sweep, study, panels, embedded, table, folder))
+    return Report(page, pictures)
+
+
+def _sheet_name(number: int, count: int) -> str:
+    return "contact_sheet" + (f"_{number + 1}" if count > 1 else "")
+
+
+def _draw(sweep: Sweep, study: Study | None) -> dict[str, Figure]:
+    """The study's own figures, and the general ones that it does not replace."""
+    own = dict(study.figures(sweep)) if study else {}
+    general = general_figures(sweep)
+    return own | {name: f for name, f in general.items() if not (own and name == "psnr")}
+
+
+def _saver(figure: Figure) -> Callable[[Path], object]:
+    return partial(figure.savefig, bbox_inches="tight", dpi=160)
+
+
+def _write_page(folder: Path, html: str) -> Path:
+    page = folder / PAGE
+    unfinished = folder / f".{PAGE}.part"
+    unfinished.write_text(html, encoding="utf-8")
+    os.replace(unfinished, page)
     return page
 
 
-def _mirror(sweep: Sweep, page: Path) -> None:
+def _mirror(sweep: Sweep, written: Report) -> None:
     """The report as a W&B run of its own, where its runs were logged there, and as they were."""
     logged = sweep.runs.index[sweep.runs["config.logger.name"] == "wandb"]
     if logged.empty:
@@ -49,14 +127,15 @@ def _mirror(sweep: Sweep, page: Path) -> None:
     groups = set(sweep.runs.get("group", ()))
     study = find_study(sweep.study)
     finding = study.judge(sweep) if study else None
+    folder = written.page.parent
     log_report(
-        page.parent / "report",
+        folder / BESIDE,
         **settings,
-        name=f"report: {sweep.study or 'sweep'} {page.parent.name}",
+        name=f"report: {sweep.study or 'sweep'} {folder.name}",
         group=groups.pop() if len(groups) == 1 else None,
         study=study.name if study else None,
         table=metrics_table(sweep),
-        images={file.stem: file for file in sheets_of(page)},
-        html=page,
+        images=written.pictures,
+        html=written.page,
         summary={"finding": finding.status, "text": finding.text} if finding else {},
     )

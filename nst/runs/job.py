@@ -16,12 +16,12 @@ from nst.config import WEIGHTS, Config, used_images
 from nst.config.samples import SAMPLES
 from nst.errors import InputError
 from nst.pictures.files import quantize
-from nst.runs import memory
 from nst.runs.context import Context, relative
-from nst.runs.folder import check_folder
-from nst.runs.provenance import PeakMemory
-from nst.runs.record import shared_results
-from nst.runs.recorder import LossRows, Outcome, Recorder
+from nst.runs.memory import choice as memory
+from nst.runs.recording.folder import check_folder
+from nst.runs.recording.provenance import PeakMemory
+from nst.runs.recording.record import shared_results
+from nst.runs.recording.recorder import LossRows, Outcome, Recorder
 from nst.runs.transfer import Progress, Transfer, start_is_random
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
 
     What is computed before an interruption or an error stays: the latest image and the trace are
     written either way; only ``record.json`` is missing. A finished result in the folder stays
-    until the new one is complete (:class:`nst.runs.folder.RunFolder`).
+    until the new one is complete (:class:`nst.runs.recording.folder.RunFolder`).
 
     Returns:
         The record, as ``record.json`` holds it.

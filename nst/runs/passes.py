@@ -24,7 +24,7 @@ def all_passes(cfg: Config) -> list[tuple[int, int]]:
 
 
 def coarse_scales(cfg: Config) -> tuple[float, ...]:
-    """Scales below 1 that a run begins with, ``auto`` resolved; chosen in docs/design.md."""
+    """Scales below 1 that a run begins with, ``auto`` resolved; see docs/lab/coarse_scales.md."""
     if cfg.coarse_scales != "auto":
         return tuple(cfg.coarse_scales) if isinstance(cfg.coarse_scales, list) else ()
     from_noise = start_kind(cfg) in (InitKind.noise, InitKind.smooth_noise)

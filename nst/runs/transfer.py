@@ -32,8 +32,8 @@ from nst.optimizers.steps import Step, iterate
 from nst.pictures import starts
 from nst.pictures.files import resize
 from nst.pictures.samples import load_image
-from nst.runs import memory
 from nst.runs.batches import batch_key
+from nst.runs.memory import choice as memory
 from nst.runs.objectives import Networks, Objectives, make_evaluator, make_objectives
 from nst.runs.passes import all_passes, style_side
 

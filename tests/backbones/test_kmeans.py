@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import nn
 
-from nst.backbones import kmeans as dictionary
-from nst.backbones.network import load_backbone
+from nst.backbones import kmeans
+from nst.backbones.load import load_backbone
 from nst.errors import InputError
-from nst.pictures import procedural
 from nst.pictures.procedural import training_images
 
 
@@ -28,8 +25,8 @@ def small_chain() -> list[nn.Module]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Few patches and directions, and a cache of the test's own."""
-    monkeypatch.setattr(dictionary, "PATCHES", 500)
-    monkeypatch.setattr(dictionary, "RANK", 64)
+    monkeypatch.setattr(kmeans, "PATCHES", 500)
+    monkeypatch.setattr(kmeans, "RANK", 64)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     return tmp_path / "hub" / "checkpoints"
 
@@ -37,30 +34,30 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def filled(seed: int) -> list[nn.Module]:
     chain = small_chain()
     images = training_images(6, 32, photos=0) - 0.5
-    dictionary.fill(chain, images, torch.Generator().manual_seed(seed))
+    kmeans.fill(chain, images, torch.Generator().manual_seed(seed))
     return chain
 
 
 def test_every_channel_is_alive_and_has_a_mean_activation_of_one(quick: Path) -> None:
     x = training_images(6, 32, photos=0) - 0.5
-    for stage in filled(0):
-        x = stage(x)
-        if isinstance(stage, nn.Conv2d):
+    for module in filled(0):
+        x = module(x)
+        if isinstance(module, nn.Conv2d):
             means = F.relu(x).mean((0, 2, 3))
             torch.testing.assert_close(means, torch.ones_like(means), rtol=1e-3, atol=1e-3)
 
 
-def test_a_seed_is_a_dictionary(quick: Path) -> None:
+def test_a_seed_decides_the_filters(quick: Path) -> None:
     a, b, c = ([p for s in filled(k) for p in s.parameters()] for k in (0, 0, 1))
     assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
     assert not torch.equal(a[0], c[0])
 
 
 def test_whitened_patches_have_no_correlations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dictionary, "WHITENING", 1e-6)
+    monkeypatch.setattr(kmeans, "WHITENING", 1e-6)
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4000, 6, generator=generator) @ torch.randn(6, 6, generator=generator)
-    z = (x - x.mean(0)) @ dictionary.whitening(x - x.mean(0))
+    z = (x - x.mean(0)) @ kmeans.whitening(x - x.mean(0))
     torch.testing.assert_close(z.t() @ z / len(z), torch.eye(6), atol=1e-3, rtol=0)
 
 
@@ -70,68 +67,43 @@ def test_the_randomised_whitening_keeps_the_strongest_directions(
     generator = torch.Generator().manual_seed(0)
     scales = torch.tensor([9.0, 7.0, 5.0, *[0.01] * 37])
     x = torch.randn(2000, 40, generator=generator) * scales
-    monkeypatch.setattr(dictionary, "RANK", 3)
-    found = dictionary.whitening(x)
-    assert found.shape == (40, 3)
-    assert found[:3].abs().sum() > 50 * found[3:].abs().sum() / 37
+    monkeypatch.setattr(kmeans, "RANK", 3)
+    directions = kmeans.whitening(x)
+    assert directions.shape == (40, 3)
+    assert directions[:3].abs().sum() > 50 * directions[3:].abs().sum() / 37
 
 
 def test_clusters_find_planted_directions() -> None:
     generator = torch.Generator().manual_seed(0)
     planted = F.normalize(torch.randn(4, 12, generator=generator), dim=1)
     z = planted.repeat(200, 1) + 0.05 * torch.randn(800, 12, generator=generator)
-    centroids = dictionary.spherical_kmeans(F.normalize(z, dim=1), 12, generator)
+    centroids = kmeans.spherical_kmeans(F.normalize(z, dim=1), 12, generator)
     assert (planted @ centroids.t()).max(1).values.min() > 0.99
     torch.testing.assert_close(centroids.norm(dim=1), torch.ones(12))
 
 
 def test_patches_are_neighbourhoods() -> None:
     features = torch.arange(2 * 5 * 5, dtype=torch.float32).view(1, 2, 5, 5)
-    for patch in dictionary.sample_patches(features, 20, torch.Generator().manual_seed(0)):
+    for patch in kmeans.sample_patches(features, 20, torch.Generator().manual_seed(0)):
         first, second = patch.view(2, 3, 3)
         torch.testing.assert_close(second - first, torch.full((3, 3), 25.0))
 
 
-def test_a_backbone_of_dictionaries_is_made_once(quick: Path) -> None:
-    first = load_backbone("vgg19_mini", "dictionary", "avg")
+@pytest.mark.slow
+def test_filters_are_clustered_once(quick: Path) -> None:
+    first = load_backbone("vgg19_mini", "kmeans", "avg")
     (file,) = quick.iterdir()
-    made = file.stat().st_mtime_ns
-    again = load_backbone("vgg19_mini", "dictionary", "avg")
-    assert file.stat().st_mtime_ns == made
+    written = file.stat().st_mtime_ns
+    again = load_backbone("vgg19_mini", "kmeans", "avg")
+    assert file.stat().st_mtime_ns == written
     assert first.weights == again.weights
-    assert first.weights.name == "dictionary"
+    assert first.weights.name == "kmeans"
     x = torch.rand(1, 3, 48, 48)
     features = first(x, ["relu_16"])["relu_16"]
     assert features.std() > 0
     torch.testing.assert_close(features, again(x, ["relu_16"])["relu_16"])
 
 
-def test_squeezenet_has_no_dictionary(quick: Path) -> None:
-    with pytest.raises(InputError, match="dictionary is for vgg19, vgg16, vgg19_mini"):
-        load_backbone("squeezenet1_0", "dictionary")
-
-
-def test_procedural_images_are_seeded_and_various() -> None:
-    images = training_images(12, 48, seed=3, photos=0)
-    assert torch.equal(images[:4], training_images(4, 48, seed=3, photos=0))
-    assert not torch.equal(images[:4], training_images(4, 48, seed=4, photos=0))
-    assert (images.flatten(1).std(1) > 0.005).all()
-    assert images.min() >= 0
-    assert images.max() <= 1
-
-
-def test_training_images_hold_their_share_of_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[str] = []
-
-    def stand_in(kind: str) -> Callable[..., Image.Image]:
-        def draw(_: object, side: int, *names: object) -> Image.Image:
-            drawn.append(kind)
-            return Image.new("RGB", (side, side))
-
-        return draw
-
-    assert training_images(2, 40, photos=1).std() > 0.02
-    monkeypatch.setattr(procedural, "photo_crop", stand_in("photo"))
-    monkeypatch.setattr(procedural, "procedural_image", stand_in("drawn"))
-    assert training_images(16, 40, photos=0.75).shape == (16, 3, 40, 40)
-    assert (drawn.count("photo"), drawn.count("drawn")) == (12, 4)
+def test_squeezenet_has_none(quick: Path) -> None:
+    with pytest.raises(InputError, match="kmeans is for vgg19, vgg16, vgg19_mini"):
+        load_backbone("squeezenet1_0", "kmeans")

@@ -1,85 +1,31 @@
-from __future__ import annotations
+"""The frozen network: which features it returns, and how far it computes."""
 
-import hashlib
-import json
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from nst.backbones import network as backbones
-from nst.backbones.network import Backbone, load_backbone
-from nst.config.layers import BACKBONES, stages
+from nst.backbones.load import build, load_backbone
+from nst.backbones.network import Backbone
+from nst.config.layers import BACKBONES, VGG_BLOCKS, layers_of
 from nst.errors import InputError
 
 
-def torchvision_state(name: str) -> dict[str, Tensor]:
-    """A state dict as torchvision saves it: features, and a classifier that is not ours."""
-    backbone = load_backbone(name, "random", seed=3)
-    state = {}
-    for i, stage in enumerate(backbone.chain.values()):
-        for key, value in stage.state_dict().items():
-            state[f"features.{i}.{key}"] = value.contiguous()
-    state["classifier.0.weight"] = torch.zeros(2, 2)
-    return state
-
-
-def test_vgg19_has_torchvisions_keys_and_shapes() -> None:
-    from torchvision.models import vgg19
-
-    with torch.device("meta"):
-        features = vgg19(weights=None).features
-    ours = backbones._torchvision_keys(backbones.build("vgg19"))
-    theirs = {key: value.shape for key, value in features.state_dict().items()}
-    chain = dict(backbones.build("vgg19").chain.named_parameters())
-    assert {key: chain[name].shape for key, name in ours.items()} == theirs
-
-
-@pytest.mark.parametrize("name", ["vgg16", "squeezenet1_0"])
-@pytest.mark.parametrize("pooling", ["max", "avg"])
-def test_features_are_torchvisions(name: str, pooling: str, tmp_path: Path) -> None:
-    """The same weights in torchvision's own model give the same deepest features."""
-    import torchvision.models
-
-    torch.save(torchvision_state(name), tmp_path / "w.pth")
-    ours = load_backbone(name, str(tmp_path / "w.pth"), pooling)
-    with torch.device("meta"):
-        theirs = getattr(torchvision.models, name)(weights=None).features
-    theirs = theirs.to_empty(device="cpu")
-    state = torch.load(tmp_path / "w.pth", weights_only=True)
-    theirs.load_state_dict({k[9:]: v for k, v in state.items() if k.startswith("features.")})
-    if pooling == "avg":
-        for i, module in enumerate(theirs):
-            if isinstance(module, nn.MaxPool2d):
-                theirs[i] = nn.AvgPool2d(module.kernel_size, 2, ceil_mode=module.ceil_mode)
-    images = torch.rand(1, 3, 64, 48)
-    normalised = (images - ours.mean) / ours.std
-    deepest = stages(name)[-1]
-    found = ours(images, [deepest])[deepest]
-    torch.testing.assert_close(found, theirs(normalised), rtol=1e-3, atol=1e-2)
-
-
-def test_a_tapped_convolution_is_not_overwritten_by_its_relu(
+def test_a_convolution_that_was_asked_for_is_not_overwritten_by_its_relu(
     mini: Backbone, picture: Tensor
 ) -> None:
     """The trap of torchvision's in-place ReLUs."""
-    found = mini(picture, ["conv_3", "relu_3", "conv_4", "conv_10"])
-    assert found["conv_3"].min() < 0
-    assert found["conv_4"].min() < 0
-    torch.testing.assert_close(found["relu_3"], F.relu(found["conv_3"]))
-    for name, features in found.items():
-        torch.testing.assert_close(mini(picture, [name])[name], features)
+    features = mini(picture, ["conv_3", "relu_3", "conv_4", "conv_10"])
+    assert features["conv_3"].min() < 0
+    assert features["conv_4"].min() < 0
+    torch.testing.assert_close(features["relu_3"], F.relu(features["conv_3"]))
+    for name, each in features.items():
+        torch.testing.assert_close(mini(picture, [name])[name], each)
 
 
-def test_normalisation_lives_inside(mini: Backbone, picture: Tensor) -> None:
+def test_normalization_lives_inside(mini: Backbone, picture: Tensor) -> None:
     conv = mini.chain["conv_1"]
     expected = conv((picture - mini.mean) / mini.std)
     torch.testing.assert_close(mini(picture, ["conv_1"])["conv_1"], expected)
@@ -88,123 +34,13 @@ def test_normalisation_lives_inside(mini: Backbone, picture: Tensor) -> None:
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_every_layer_can_be_asked_for(name: str) -> None:
-    backbone = load_backbone(name, "random") if name != "vgg19" else None
-    backbone = backbone or load_backbone("vgg19_mini", "shipped")  # the same layers, cheaper
-    every = ("input", *stages(name))
-    found = backbone(torch.rand(1, 3, 64, 64), every)
-    assert set(found) == set(every)
-    assert all(torch.isfinite(f).all() for f in found.values())
-
-
-def test_nothing_learns(mini: Backbone, picture: Tensor) -> None:
-    assert not any(p.requires_grad for p in mini.parameters())
-    assert not mini.training
-
-
-@pytest.mark.parametrize("name", ["vgg19_mini", "vgg16"])
-def test_random_weights_have_mean_activations_of_one(name: str) -> None:
-    from nst.pictures.samples import calibration_images
-
-    backbone = load_backbone(name, "random", seed=5)
-    found = backbone(calibration_images(), ["relu_1", "relu_5", "relu_13"])
-    for features in found.values():
-        assert features.mean().item() == pytest.approx(1.0, abs=0.02)
-
-
-def test_random_weights_follow_their_seed() -> None:
-    a, b, c = (load_backbone("vgg19_mini", "random", seed=s) for s in (0, 0, 1))
-    assert a.weights == b.weights
-    assert a.weights.sha256 != c.weights.sha256
-    assert torch.equal(next(a.parameters()), next(b.parameters()))
-
-
-def test_random_weights_leave_the_global_generator_alone() -> None:
-    torch.manual_seed(0)
-    expected = torch.rand(1)
-    torch.manual_seed(0)
-    load_backbone("squeezenet1_0", "random")
-    assert torch.equal(torch.rand(1), expected)
-
-
-def test_the_shipped_weights_are_named_and_fingerprinted(mini: Backbone) -> None:
-    path = backbones.weights_path("vgg19_mini", "shipped")
-    assert mini.weights.name == "shipped"
-    assert mini.weights.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    assert record["sha256"] == mini.weights.sha256  # how this very file was made
-    assert path.stat().st_size < 3_000_000
-
-
-@pytest.mark.parametrize("suffix", ["whole.pth", "features.pth", "file.safetensors"])
-def test_state_dicts_of_every_kind(tmp_path: Path, suffix: str) -> None:
-    state = torchvision_state("squeezenet1_0")
-    if suffix == "features.pth":
-        state = {k[9:]: v for k, v in state.items() if k.startswith("features.")}
-    path = tmp_path / suffix
-    if suffix.endswith("pth"):
-        torch.save(state, path)
-    else:
-        save_file(state, path)
-    loaded = load_backbone("squeezenet1_0", str(path))
-    assert loaded.weights.name == str(path)
-    expected = load_backbone("squeezenet1_0", "random", seed=3)
-    for ours, theirs in zip(loaded.parameters(), expected.parameters(), strict=True):
-        assert torch.equal(ours, theirs)
-
-
-def change(state: dict[str, Tensor], key: str, value: Tensor | None) -> dict[str, Tensor]:
-    if value is None:
-        return {k: v for k, v in state.items() if k != key}
-    return {**state, key: value}
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("features.0.weight", None, "has no features.0.weight"),
-        ("features.0.weight", torch.zeros(1), r"shape \(1,\), expected \(96, 3, 7, 7\)"),
-        ("features.0.bias", torch.full((96,), torch.nan), "NaN"),
-        ("features.99.weight", torch.zeros(1), "also has features.99.weight"),
-    ],
-)
-def test_weights_that_do_not_fit_are_named(
-    tmp_path: Path, key: str, value: Tensor | None, message: str
-) -> None:
-    torch.save(change(torchvision_state("squeezenet1_0"), key, value), tmp_path / "w.pth")
-    with pytest.raises(InputError, match=message):
-        load_backbone("squeezenet1_0", str(tmp_path / "w.pth"))
-
-
-class Malicious:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (Path("pwned"),))
-
-
-def test_a_file_is_never_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    torch.save({"features.0.weight": Malicious()}, tmp_path / "w.pth")
-    with pytest.raises(InputError, match="no readable state dict"):
-        load_backbone("vgg16", str(tmp_path / "w.pth"))
-    assert not Path("pwned").exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04broken"])
-def test_rubbish_is_refused(tmp_path: Path, content: bytes) -> None:
-    for name in ("w.pth", "w.safetensors"):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(InputError, match="no readable state dict"):
-            load_backbone("vgg16", str(tmp_path / name))
-
-
-def test_weights_that_do_not_exist() -> None:
-    with pytest.raises(InputError, match="no such file"):
-        load_backbone("vgg16", "nowhere.pth")
-    with pytest.raises(InputError, match="no weights of vgg16 ship"):
-        load_backbone("vgg16", "shipped")
-    with pytest.raises(InputError, match="no ImageNet weights of vgg19_mini"):
-        load_backbone("vgg19_mini", "imagenet")
-    with pytest.raises(InputError, match="unknown backbone"):
-        load_backbone("resnet50")
+    """On tensors without numbers: what counts is each layer and its shape."""
+    every = ("input", *layers_of(name))
+    features = build(name).to("meta")(torch.rand(1, 3, 64, 48, device="meta"), every)
+    assert set(features) == set(every)
+    if name in VGG_BLOCKS:
+        sides = {f"pool_{b}": (64 >> b, 48 >> b) for b in range(1, 6)}
+        assert {k: tuple(features[k].shape[2:]) for k in sides} == sides
 
 
 def test_an_image_too_small_for_the_layer(mini: Backbone) -> None:
@@ -214,81 +50,11 @@ def test_an_image_too_small_for_the_layer(mini: Backbone) -> None:
         load_backbone("squeezenet1_0", "random")(torch.rand(1, 3, 5, 30), ["relu_1"])
 
 
-# --- torchvision's download, over loopback -------------------------------------------------------
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder served on loopback, and its address."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=httpd.serve_forever)
-    thread.start()
-    yield folder, f"http://127.0.0.1:{httpd.server_address[1]}"
-    httpd.shutdown()
-    httpd.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def torch_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    return tmp_path / "torch" / "hub" / "checkpoints"
-
-
-def test_imagenet_weights_are_downloaded_once_into_torchs_cache(
-    server: tuple[Path, str], torch_home: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
-) -> None:
-    folder, address = server
-    torch.save(torchvision_state("squeezenet1_0"), folder / "raw")
-    digest = hashlib.sha256((folder / "raw").read_bytes()).hexdigest()
-    filename = f"squeezenet1_0-{digest[:8]}.pth"
-    (folder / "raw").rename(folder / filename)
-    monkeypatch.setattr(backbones, "imagenet_url", lambda name: f"{address}/{filename}")
-    first = load_backbone("squeezenet1_0", "imagenet")
-    assert (torch_home / filename).is_file()
-    assert "100" in capfd.readouterr().err  # the progress bar
-    (folder / filename).unlink()  # from now on only the cache has it
-    again = load_backbone("squeezenet1_0", "imagenet")
-    assert first.weights == again.weights
-    assert again.weights.name == "imagenet"
-    assert again.weights.sha256 == digest
-
-
-def test_a_damaged_download_is_refused(
-    server: tuple[Path, str], torch_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, address = server
-    (folder / "vgg16-00000000.pth").write_bytes(b"half a file")
-    monkeypatch.setattr(backbones, "imagenet_url", lambda name: f"{address}/vgg16-00000000.pth")
-    with pytest.raises(InputError, match=r"could not download vgg16-00000000\.pth"):
-        load_backbone("vgg16", "imagenet")
-    assert not list(torch_home.iterdir())
-
-
-def test_without_a_network_the_error_says_what_to_fetch_and_where_to_put_it(
-    torch_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    address = "http://127.0.0.1:9/vgg19-dcbb9e9d.pth"  # the discard port: nobody answers
-    monkeypatch.setattr(backbones, "imagenet_url", lambda name: address)
-    with pytest.raises(InputError) as caught:
-        load_backbone("vgg19", "imagenet")
-    message = str(caught.value)
-    assert "vgg19-dcbb9e9d.pth" in message
-    assert address in message
-    assert str(torch_home / "vgg19-dcbb9e9d.pth") in message
-    assert "backbone=vgg19_mini" in message
-    assert "\n" not in message
-
-
-def test_the_real_addresses_are_torchvisions() -> None:
-    for name, file in {"vgg19": "vgg19-", "vgg16": "vgg16-", "squeezenet1_0": "squeeze"}.items():
-        url = backbones.imagenet_url(name)
-        assert url.startswith("https://")
-        assert file in url
+def test_in_another_precision_it_is_another_network(mini: Backbone, picture: Tensor) -> None:
+    assert mini.in_precision(torch.float32) is mini
+    half = mini.in_precision(torch.bfloat16)
+    assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in mini.parameters()} == {torch.float32}
+    features, exact = half(picture, ["relu_3"])["relu_3"], mini(picture, ["relu_3"])["relu_3"]
+    assert features.dtype == torch.bfloat16
+    assert (features.float() - exact).norm() < 0.02 * exact.norm()

@@ -10,10 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.backbones import processor, winograd
-from nst.backbones.network import load_backbone
+from nst.backbones.load import load_backbone
 from nst.backbones.winograd import F2, F4, Axis, Convolutions, Scratch, Transforms
-from nst.gradients.chain import ExplicitGradient
-from nst.losses.objective import LossSpec, Objective
+from nst.gradients.chain import ChainGradient
+from nst.gradients.engine import by_autograd
+from nst.losses.objective import Objective
+from nst.losses.terms import weighted_terms
 
 TILES = [(F2, F2), (F2, F4), (F4, F4)]
 SIZES = [(1, 1), (2, 5), (8, 8), (13, 9), (33, 46)]
@@ -42,8 +44,8 @@ def away(x: Tensor, exact: Tensor) -> float:
 def test_an_axis_by_its_definition(axis: Axis) -> None:
     a, b, g = (torch.tensor(m, dtype=torch.float64) for m in (axis.a, axis.b, axis.g))
     x, w = drawn(axis.m + 2, dtype=torch.float64), drawn(3, dtype=torch.float64, seed=4)
-    found = a @ ((g @ w / axis.divisor) * (b @ x))
-    torch.testing.assert_close(found, F.conv1d(x[None, None], w[None, None])[0, 0])
+    outputs = a @ ((g @ w / axis.divisor) * (b @ x))
+    torch.testing.assert_close(outputs, F.conv1d(x[None, None], w[None, None])[0, 0])
     torch.testing.assert_close(g @ w.flip(0), (g @ w)[list(axis.flip)])
 
 
@@ -56,7 +58,7 @@ def test_bfloat16_holds_the_matrices(rows: Axis, columns: Axis) -> None:
 
 @pytest.mark.parametrize("dtype", HALF_UNIT)
 @pytest.mark.parametrize(("rows", "columns"), TILES)
-def test_it_is_the_convolution_and_its_way_back(
+def test_it_is_the_convolution_and_its_backward_pass(
     rows: Axis, columns: Axis, dtype: torch.dtype
 ) -> None:
     if dtype == torch.bfloat16 and rows is F4:
@@ -75,19 +77,18 @@ def test_it_is_the_convolution_and_its_way_back(
         rectified = winograd.convolve(x, transformed, forwards, scratch, bias, relu=True)
         assert torch.equal(rectified, y.relu())
         back = winograd.convolve(g, transformed.transpose(1, 2), backwards, scratch)
-        wanted = F.conv_transpose2d(g.double(), weight.double(), padding=1)
-        assert away(back, wanted) < near
+        exact_back = F.conv_transpose2d(g.double(), weight.double(), padding=1)
+        assert away(back, exact_back) < near
 
 
-@pytest.mark.parametrize("tiles", [1, 5, 40])
-def test_blocks_change_nothing(tiles: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several images in a block, or several blocks in an image."""
+@pytest.mark.parametrize("shape", [(5, 4, 9, 14), (2, 4, 70, 90), (3, 4, 33, 9)])
+def test_blocks_change_nothing(shape: tuple[int, ...]) -> None:
+    """Of 64 tiles at most here: several images in a block, or several blocks in an image."""
     weight = drawn(4, 4, 3, 3, dtype=torch.float64)
     transformed = winograd.transform_weights(weight, F2, F4)
-    x = drawn(5, 4, 9, 14, dtype=torch.float64)
-    monkeypatch.setattr(winograd, "_block_tiles", lambda weights: tiles)
-    found = winograd.convolve(x, transformed, Transforms(F2, F4, x.dtype), Scratch())
-    torch.testing.assert_close(found, F.conv2d(x, weight, padding=1))
+    x = drawn(*shape, dtype=torch.float64)
+    outputs = winograd.convolve(x, transformed, Transforms(F2, F4, x.dtype), Scratch())
+    torch.testing.assert_close(outputs, F.conv2d(x, weight, padding=1))
 
 
 def with_flags(monkeypatch: pytest.MonkeyPatch, *flags: str) -> None:
@@ -164,13 +165,13 @@ def everywhere(conv: nn.Conv2d, x: Tensor) -> bool:
 def test_the_gradient_is_autograds(n: int, pooling: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(winograd, "pays", everywhere)
     images = torch.rand(3 * n, 3, 38, 53, generator=torch.Generator().manual_seed(1))
-    spec = LossSpec({"relu_10": 1.0}, {"relu_1": 1.0, "relu_5": 1.0, "conv_9": 1.0})
+    spec = weighted_terms({"relu_10": 1.0}, {"relu_1": 1.0, "relu_5": 1.0, "conv_9": 1.0})
     backbone = load_backbone("vgg19", "random", pooling)
-    problem = Objective(backbone, spec, images[:n], images[n : 2 * n])
-    terms, gradient = problem.value_and_gradient(images[2 * n :])
-    ours, written_out = ExplicitGradient(problem)(images[2 * n :])
-    torch.testing.assert_close(ours, terms, rtol=1e-3, atol=1e-6)
-    assert away(written_out, gradient.double()) < 1e-2  # random filters amplify rounding
+    problem = Objective.of_pictures(backbone, spec, images[:n], images[n : 2 * n])
+    terms, gradient = by_autograd(problem, images[2 * n :])
+    own_terms, own_gradient = ChainGradient(problem)(images[2 * n :])
+    torch.testing.assert_close(own_terms, terms, rtol=1e-3, atol=1e-6)
+    assert away(own_gradient, gradient.double()) < 1e-2  # random filters amplify rounding
 
 
 def test_bfloat16s_targets_are_made_so_too(
@@ -179,8 +180,10 @@ def test_bfloat16s_targets_are_made_so_too(
     """The rounding of transformed weights cancels as that of weights does."""
     monkeypatch.setattr(winograd, "pays", everywhere)
     backbone = load_backbone("vgg19_mini", "shipped", "avg").in_precision(torch.bfloat16)
-    spec = LossSpec({"relu_6": 1.0}, {"relu_1": 1.0, "relu_5": 1.0})
-    terms, gradient = ExplicitGradient(Objective(backbone, spec, picture, picture))(picture)
+    spec = weighted_terms({"relu_6": 1.0}, {"relu_1": 1.0, "relu_5": 1.0})
+    terms, gradient = ChainGradient(Objective.of_pictures(backbone, spec, picture, picture))(
+        picture
+    )
     assert terms.abs().max() == 0
     assert gradient.abs().max() == 0
 
@@ -190,8 +193,8 @@ def test_images_never_mix(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(winograd, "pays", everywhere)
     backbone = load_backbone("vgg19_mini", "shipped", "avg").in_precision(dtype)
     images = torch.rand(4, 3, 26, 37, generator=torch.Generator().manual_seed(2))
-    spec = LossSpec({"relu_6": 1.0}, {"relu_2": 1.0, "relu_9": 1.0})
-    evaluate = ExplicitGradient(Objective(backbone, spec, images[:1], images[1:2]))
+    spec = weighted_terms({"relu_6": 1.0}, {"relu_2": 1.0, "relu_9": 1.0})
+    evaluate = ChainGradient(Objective.of_pictures(backbone, spec, images[:1], images[1:2]))
     terms, gradient = evaluate(images[1:])
     for i in range(3):
         alone = evaluate(images[1 + i : 2 + i])

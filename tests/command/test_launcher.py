@@ -4,7 +4,7 @@ import pytest
 
 from nst.command.launcher import BatchedLauncher, check_max_batch
 from nst.errors import InputError
-from nst.runs.memory import MAX_BATCH
+from nst.runs.memory.choice import MAX_BATCH
 
 
 @pytest.mark.parametrize("max_batch", [1, 8, MAX_BATCH, "auto"])

@@ -16,7 +16,7 @@ from nst.errors import InputError
         ("relu4_2", "relu_10"),
         ("relu5_1", "relu_13"),
         ("conv5_4", "conv_16"),
-        ("block4_conv2", "relu_10"),  # Keras taps after the ReLU
+        ("block4_conv2", "relu_10"),  # Keras's are after the ReLU
         ("block5_conv4", "relu_16"),
         ("block3_pool", "pool_3"),
         ("pool3", "pool_3"),
@@ -39,7 +39,7 @@ def test_every_convolution_has_all_its_names() -> None:
     known = layers.aliases("vgg19")
     assert {known[f"conv_{k}"] for k in range(1, 17)} == {f"conv_{k}" for k in range(1, 17)}
     assert len([n for n in known if n.startswith("block") and "conv" in n]) == 16
-    assert set(known.values()) == {"input", *layers.stages("vgg19")}
+    assert set(known.values()) == {"input", *layers.layers_of("vgg19")}
 
 
 def test_squeezenet_has_its_own_names() -> None:
@@ -65,4 +65,4 @@ def test_lists() -> None:
     with pytest.raises(InputError, match="no layer is named"):
         layers.resolve([], "vgg19")
     with pytest.raises(InputError, match="unknown backbone"):
-        layers.stages("resnet50")
+        layers.layers_of("resnet50")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nst.runs.memory import MAX_BATCH
-from nst.runs.read import load_runs
+from nst.runs.memory.choice import MAX_BATCH
+from nst.runs.recording.read import load_runs
 from tests.end_to_end.test_run import QUICK, ROOT, run, start
 
 SWEEP = ["-m", *QUICK, "init=noise", "logger=none", "hydra.sweep.dir=sweep"]

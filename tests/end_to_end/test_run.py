@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from nst.config import documented_keys
-from nst.runs.read import load_runs
-from tests.runs.test_folder import contents
+from nst.runs.recording.read import load_runs
+from tests.runs.recording.test_folder import contents
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 QUICK = ["size=32", "optimizer.steps=2", "device=cpu"]

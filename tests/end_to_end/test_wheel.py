@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from nst.runs.read import load_runs
+from nst.runs.recording.read import load_runs
 from tests.end_to_end.test_run import QUICK, ROOT, start
 
 pytestmark = pytest.mark.slow

@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 
 from experiments.backbone import judge as judge_backbone
-from nst.backbones.network import load_backbone
+from nst.backbones.load import load_backbone
 from nst.pictures.samples import load_image
 
 
+@pytest.mark.slow
 def test_the_style_itself_has_no_error() -> None:
     judge = load_backbone("squeezenet1_0", "random")
     style, other = load_image("swirl", 48), load_image("coffee", 48)
@@ -21,6 +22,7 @@ def test_the_style_itself_has_no_error() -> None:
     assert 0 < errors[0] < errors[1]
 
 
+@pytest.mark.slow
 def test_candidates_make_a_table_and_sheets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

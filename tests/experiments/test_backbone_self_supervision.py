@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from experiments.backbone.self_supervision import RECONSTRUCT, TEACHER, Student, Tasks, crops
-from nst.backbones.network import Backbone, load_backbone
+from nst.backbones.load import load_backbone
+from nst.backbones.network import Backbone
 
 WEIGHTS = {"identity": 1.0, "reconstruction": 1.0, "teacher": 0.0}
 
@@ -25,11 +26,11 @@ def test_a_student_starts_as_the_backbone_and_folds_back(pooling: str, images: T
     backbone = load_backbone("vgg19_mini", "shipped", pooling)
     student = Student(backbone, images).eval()
     for layer in ("relu_4", "relu_10", "relu_16"):
-        wanted = backbone(images, [layer])[layer]
-        assert torch.allclose(student(images, [layer])[layer], wanted, rtol=1e-3, atol=1e-4)
+        of_backbone = backbone(images, [layer])[layer]
+        assert torch.allclose(student(images, [layer])[layer], of_backbone, rtol=1e-3, atol=1e-4)
     for key, value in student.fold().items():
-        wanted = backbone.chain.state_dict()[key]
-        assert torch.allclose(value, wanted, rtol=1e-3, atol=1e-4), key
+        weight = backbone.chain.state_dict()[key]
+        assert torch.allclose(value, weight, rtol=1e-3, atol=1e-4), key
 
 
 def test_other_padding_changes_the_border_alone(backbone: Backbone, images: Tensor) -> None:
@@ -52,9 +53,9 @@ def test_a_folded_student_computes_what_the_student_computes(
     student.estimate_statistics(images)
     plain = load_backbone("vgg19_mini", "shipped", "avg")
     plain.chain.load_state_dict(student.fold(), assign=True)
-    found = plain(images, ["relu_16"])["relu_16"]
-    wanted = student.eval()(images, ["relu_16"])["relu_16"]
-    assert torch.allclose(found, wanted, rtol=1e-3, atol=1e-3)
+    of_plain = plain(images, ["relu_16"])["relu_16"]
+    of_student = student.eval()(images, ["relu_16"])["relu_16"]
+    assert torch.allclose(of_plain, of_student, rtol=1e-3, atol=1e-3)
 
 
 def test_crops_depend_on_the_generator_alone_and_keep_their_index() -> None:

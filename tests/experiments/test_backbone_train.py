@@ -10,37 +10,33 @@ import torch
 
 from experiments.backbone import train as train_backbone
 from experiments.backbone.train import TaskWeights, TrainConfig, Trainer
-from nst.backbones.network import load_backbone
+from nst.backbones.load import load_backbone
+from nst.backbones.network import Backbone
 from nst.errors import InputError
 
 POOL = torch.randint(0, 256, (8, 3, 64, 64), generator=torch.Generator().manual_seed(0))
 POOL = POOL.to(torch.uint8)
 
 
-@pytest.fixture(autouse=True)
-def _start_from_the_shipped_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Learning a dictionary takes longer than these tests."""
-
-    def stand_in(name: str, weights: str, pooling: str, seed: int = 0) -> Any:
-        return load_backbone(name, "random" if name == "squeezenet1_0" else "shipped", pooling)
-
-    monkeypatch.setattr(train_backbone, "load_backbone", stand_in)
-
-
 def config(**values: Any) -> TrainConfig:
     return TrainConfig(**{"steps": 4, "batch": 4, "side": 32, "checkpoint_every": 2} | values)
 
 
+def trainer(pool: torch.Tensor = POOL, teacher: Backbone | None = None, **values: Any) -> Trainer:
+    """From the shipped weights: clustering filters takes longer than these tests."""
+    return Trainer(config(**values), pool, load_backbone("vgg19_mini", "shipped", "avg"), teacher)
+
+
 def test_training_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path: Path) -> None:
-    straight = Trainer(config(), POOL)
+    straight = trainer()
     (tmp_path / "straight").mkdir()
     losses = train_backbone.train(straight, tmp_path / "straight")
 
-    broken = Trainer(config(), POOL)
+    broken = trainer()
     broken.train_step = partial(_stop_at, broken, broken.train_step, 3)  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         train_backbone.train(broken, tmp_path)
-    resumed = Trainer(config(), POOL)
+    resumed = trainer()
     again = train_backbone.train(resumed, tmp_path)
 
     assert resumed.step == 4
@@ -50,25 +46,28 @@ def test_training_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path: Path) 
         assert torch.allclose(value, resumed.student.state_dict()[key], rtol=1e-4, atol=1e-5), key
 
 
-def _stop_at(trainer: Trainer, step: Any, last: int) -> Any:
-    if trainer.step == last:
+def _stop_at(pupil: Trainer, step: Any, last: int) -> Any:
+    if pupil.step == last:
         raise KeyboardInterrupt
     return step()
 
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
-    Trainer(config(), POOL).save(tmp_path / "checkpoint.pt")
+    trainer().save(tmp_path / "checkpoint.pt")
     with pytest.raises(InputError, match="other settings"):
-        Trainer(config(batch=6), POOL).load(tmp_path / "checkpoint.pt")
-    Trainer(config(mix=0.1, checkpoint_every=9), POOL).load(tmp_path / "checkpoint.pt")
+        trainer(batch=6).load(tmp_path / "checkpoint.pt")
+    other_mix = trainer(mix=0.1, checkpoint_every=9)
+    other_mix.load(tmp_path / "checkpoint.pt")
+    assert other_mix.step == 0
 
 
 def test_learning_lowers_the_losses_and_the_result_loads(tmp_path: Path) -> None:
-    trainer = Trainer(config(steps=12, weights=TaskWeights(teacher=1.0)), POOL)
-    losses = train_backbone.train(trainer, tmp_path)
+    teacher = load_backbone("squeezenet1_0", "random")
+    pupil = trainer(teacher=teacher, steps=12, weights=TaskWeights(teacher=1.0))
+    losses = train_backbone.train(pupil, tmp_path)
     assert losses[-1]["reconstruction"] < losses[0]["reconstruction"]
-    file = train_backbone.write_result(trainer, losses, tmp_path)
-    record = json.loads((tmp_path / "record.json").read_text())
+    file = train_backbone.write_result(pupil, losses, tmp_path)
+    record = json.loads((tmp_path / "vgg19_mini.json").read_text())
     backbone = load_backbone("vgg19_mini", str(file), "avg")
     assert backbone.weights.sha256 == record["sha256"]
     assert record["losses_last_100"].keys() == losses[0].keys()
@@ -77,11 +76,11 @@ def test_learning_lowers_the_losses_and_the_result_loads(tmp_path: Path) -> None
 
 
 def test_mix_zero_is_the_start_and_one_the_end(tmp_path: Path) -> None:
-    trainer = Trainer(config(), POOL)
-    start = trainer.result(1.0).chain.state_dict()
-    train_backbone.train(trainer, tmp_path)
+    pupil = trainer()
+    start = pupil.result(1.0).chain.state_dict()
+    train_backbone.train(pupil, tmp_path)
     for mix, same in ((0.0, True), (1.0, False)):
-        weight = trainer.result(mix).chain.state_dict()["conv_8.weight"]
+        weight = pupil.result(mix).chain.state_dict()["conv_8.weight"]
         assert torch.allclose(weight, start["conv_8.weight"], rtol=1e-3, atol=1e-5) == same
 
 
@@ -101,13 +100,15 @@ def test_values_that_make_no_sense(values: dict[str, Any], says: str) -> None:
         train_backbone.check(config(**values))
 
 
-def test_the_pool_is_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_the_pool_is_drawn_once(tmp_path: Path) -> None:
     cfg = config(images=3, image_side=32)
     pool = train_backbone.draw_pool(cfg, tmp_path)
     assert (pool.shape, pool.dtype) == ((3, 3, 32, 32), torch.uint8)
     assert pool.float().std((1, 2, 3)).min() > 0
-    monkeypatch.setattr(train_backbone, "_draw", None)
-    assert torch.equal(train_backbone.draw_pool(cfg, tmp_path), pool)
+    (file,) = tmp_path.iterdir()
+    torch.save(pool + 1, file)
+    assert torch.equal(train_backbone.draw_pool(cfg, tmp_path), pool + 1)  # it is the file's
 
 
 def test_evaluation_images_are_not_trained_on() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,14 @@ import torch
 from torch import Tensor
 
 from experiments.benchmark import page as performance_page
-from experiments.benchmark.baseline import Baseline, TappedNetwork
-from experiments.benchmark.measure import Plan, higher, iterations, operations, overhead, seconds
+from experiments.benchmark.__main__ import main
+from experiments.benchmark.baseline import Baseline, PlainVGG
+from experiments.benchmark.machine import higher, operations, seconds
+from experiments.benchmark.measure import iterations, overhead
+from experiments.benchmark.plan import Plan
 from nst.backbones.network import Backbone
-from nst.losses.objective import LossSpec, Objective
+from nst.losses.objective import Objective
+from nst.losses.terms import weighted_terms
 
 LAYERS = {"relu_1": 100.0, "relu_3": 50.0}
 
@@ -26,15 +31,14 @@ def larger(picture: Tensor) -> Tensor:
 def test_the_baseline_has_our_losses(mini: Backbone, larger: Tensor) -> None:
     picture, style = larger, larger.flip(3)[..., :40]
     image = picture * 0.8 + 0.1
-    spec = LossSpec({"relu_4": 1.0}, LAYERS, content="mean", style="mean")
-    ours = Objective(mini, spec, picture, style)
+    ours = Objective.of_pictures(mini, weighted_terms({"relu_4": 1.0}, LAYERS), picture, style)
     for last in (None, "relu_4"):
-        theirs = Baseline(TappedNetwork(mini, last), picture, style, "relu_4", LAYERS)
+        theirs = Baseline(PlainVGG(mini, last), picture, style, "relu_4", LAYERS)
         assert float(theirs.loss(image)) == pytest.approx(float(ours(image).sum()), rel=1e-4)
 
 
 def test_one_step_of_the_baseline_is_one_evaluation(mini: Backbone, larger: Tensor) -> None:
-    theirs = Baseline(TappedNetwork(mini), larger, larger.flip(3), "relu_4", LAYERS)
+    theirs = Baseline(PlainVGG(mini), larger, larger.flip(3), "relu_4", LAYERS)
     for _ in range(8):
         theirs.step()
     assert len(theirs.losses) == 8
@@ -42,7 +46,7 @@ def test_one_step_of_the_baseline_is_one_evaluation(mini: Backbone, larger: Tens
 
 
 def test_the_baselines_network_is_plain_and_a_copy(mini: Backbone) -> None:
-    plain = TappedNetwork(mini, "relu_2")
+    plain = PlainVGG(mini, "relu_2")
     assert list(plain.stages) == ["conv_1", "relu_1", "conv_2", "relu_2"]
     weights = [p for p in plain.parameters() if p.ndim == 4]
     assert all(w.is_contiguous() for w in weights)
@@ -52,8 +56,8 @@ def test_the_baselines_network_is_plain_and_a_copy(mini: Backbone) -> None:
 def test_operations_by_hand(mini: Backbone) -> None:
     convolutions = 9 * (3 * 16 + 16 * 16) * 8 * 8 + 9 * 16 * 32 * 4 * 4
     grams = 16 * 16 * 8 * 8 + 32 * 32 * 4 * 4
-    found = operations(mini, 8, {"relu_1", "relu_3"})
-    assert found == 4 * convolutions + 4 * grams
+    assert operations(mini, 8, set(), {"relu_1", "relu_3"}) == 4 * convolutions + 4 * grams
+    assert operations(mini, 8, {"relu_3"}, {"relu_1"}) == 4 * convolutions + 4 * 16 * 16 * 8 * 8
 
 
 def test_the_higher_of_two_readings() -> None:
@@ -124,6 +128,7 @@ def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
     assert performance_page.write(results, None) == text
 
 
+@pytest.mark.slow
 def test_overhead_is_a_share_of_the_loop() -> None:
     rows = overhead(Plan(overhead=(32, 2)))
     assert [row["logger"] for row in rows] == ["none", "wandb"]
@@ -131,10 +136,24 @@ def test_overhead_is_a_share_of_the_loop() -> None:
 
 
 def test_an_iteration_is_measured() -> None:
-    plan = Plan(sizes=(32,), batches=(1,))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("experiments.benchmark.measure.DTYPES", {"float32": torch.float32})
-        patch.setattr("experiments.benchmark.measure.NETWORKS", ("vgg19_mini",))
-        (row,) = iterations(plan)
+    plan = Plan(sizes=(32,), batches=(1,), networks=("vgg19_mini",), precisions=("float32",))
+    (row,) = iterations(plan)
     assert row["seconds"] > 0
     assert (row["backbone"], row["size"], row["batch"]) == ("vgg19_mini", 32, 1)
+
+
+def test_the_page_is_written_anew_from_results_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results.json"
+    machine = {"machine": "abacus", "threads": 1, "versions": {"torch": "2"}}
+    share = {"logger": "none", "size": 64, "steps": 9, "loop": 2.0, "optimiser": 1.5, "share": 0.25}
+    results.write_text(json.dumps({**machine, "overhead": [share]}))
+    page = tmp_path / "page.md"
+    command = f"benchmark --only-page --results {results} --page {page}"
+    monkeypatch.setattr("sys.argv", command.split())
+    main()
+    said = capsys.readouterr()
+    assert "| none | 64² | 9 | 2.00 | 1.50 | 25.0% |" in said.out
+    assert "lacks iterations, memory, same_loss, versus" in said.err + said.out
+    assert not page.exists()

@@ -1,19 +1,27 @@
-"""The gradient written out against autograd's."""
+"""The gradient written out for chains, against autograd's."""
 
 from __future__ import annotations
 
 import copy
 import functools
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from nst.backbones.network import Backbone, load_backbone
+from nst.backbones.load import load_backbone
+from nst.backbones.network import Backbone
 from nst.errors import InputError
-from nst.gradients.chain import ExplicitGradient, plan, strips, supports
-from nst.losses.objective import LossSpec, Objective
+from nst.gradients.chain import ChainGradient, is_chain
+from nst.gradients.engine import by_autograd
+from nst.losses.features import Features
+from nst.losses.gram import Gram
+from nst.losses.layer_loss import LayerLoss
+from nst.losses.objective import Objective
+from nst.losses.pixel_statistics import PixelStatistics
+from nst.losses.terms import weighted_terms
+from nst.losses.total_variation import TotalVariation
+from nst.losses.wasserstein2 import Wasserstein2
 
 LAYER_SETS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "usual": ({"relu_10": 1.0}, {"relu_1": 0.2, "relu_3": 0.2, "relu_5": 0.3, "relu_9": 0.3}),
@@ -40,161 +48,190 @@ def pictures(n: int, dtype: torch.dtype = torch.float64, seed: int = 5) -> Tenso
     return torch.rand(n, 3, 26, 37, generator=generator, dtype=torch.float64).to(dtype)
 
 
-def objective(layers: str, backbone: Backbone, n: int = 1, **options: Any) -> Objective:
-    content, style = LAYER_SETS[layers]
-    spec = LossSpec(content, style, content_weight=3.0, style_weight=5.0, **options)
+SMOOTH = (TotalVariation(), 0.7)
+
+
+def objective(
+    layers: str,
+    backbone: Backbone,
+    n: int = 1,
+    style: LayerLoss | None = None,
+    pixels: tuple[tuple[LayerLoss, float], ...] = (SMOOTH,),
+) -> Objective:
+    content_layers, style_layers = LAYER_SETS[layers]
+    spec = weighted_terms(
+        content_layers, style_layers, pixels, content_weight=3.0, style_weight=5.0, style=style
+    )
     images = pictures(2 * n, backbone.mean.dtype, seed=6)
-    return Objective(backbone, spec, images[:n], images[n:, ..., :30])
+    return Objective.of_pictures(backbone, spec, images[:n], images[n:, ..., :30])
+
+
+STYLES = [
+    ("avg", Gram()),
+    ("max", Gram("gatys")),
+    ("avg", Gram(shifted_gram_share=0.7)),
+    ("blur", Gram("relative", activation_shift=0.6, shifted_gram_share=0.7)),
+    ("max", Wasserstein2()),
+]
 
 
 @pytest.mark.parametrize("n", [1, 3])
-@pytest.mark.parametrize(
-    ("pooling", "shift", "neighbours"),
-    [("avg", 0.0, 0.0), ("max", 0.0, 0.0), ("avg", 0.0, 0.7), ("blur", 0.6, 0.7)],
-)
+@pytest.mark.parametrize(("pooling", "style"), STYLES)
 @pytest.mark.parametrize("layers", LAYER_SETS)
-def test_it_is_autograds_gradient(
-    layers: str, pooling: str, shift: float, neighbours: float, n: int
-) -> None:
-    style: dict[str, Any] = {"style_shift": shift, "style_neighbours": neighbours}
-    problem = objective(layers, network(pooling), n, tv_weight=0.7, patch_weight=2.0, **style)
+def test_it_is_autograds_gradient(layers: str, pooling: str, style: LayerLoss, n: int) -> None:
+    pixels = (SMOOTH, (PixelStatistics(), 2.0))
+    problem = objective(layers, network(pooling), n, style, pixels)
     images = pictures(n)
-    terms, gradient = problem.value_and_gradient(images)
-    ours, written_out = ExplicitGradient(problem)(images)
-    torch.testing.assert_close(ours, terms, rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(written_out, gradient, rtol=1e-8, atol=1e-12)
+    terms, gradient = by_autograd(problem, images)
+    own_terms, own_gradient = ChainGradient(problem)(images)
+    torch.testing.assert_close(own_terms, terms, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(own_gradient, gradient, rtol=1e-8, atol=1e-12)
 
 
-@pytest.mark.parametrize(("content", "style"), [("half_sum", "gatys"), ("mean", "chollet")])
-@pytest.mark.parametrize(("beta", "reduction"), [(2.0, "sum"), (2.5, "sum"), (2.5, "mean")])
-def test_every_convention(content: str, style: str, beta: float, reduction: str) -> None:
-    options: dict[str, Any] = {
-        "content": content,
-        "style": style,
-        "tv_beta": beta,
-        "tv_reduction": reduction,
-    }
-    problem = objective("usual", network("avg"), tv_weight=0.3, **options)
-    images = pictures(3)  # one target for all
-    for ours, autograd in zip(
-        ExplicitGradient(problem)(images),
-        problem.value_and_gradient(images),
-        strict=True,
+def test_one_target_serves_all_images() -> None:
+    content, style = LAYER_SETS["usual"]
+    spec = weighted_terms(content, style, [SMOOTH], content=Features("half_sum"))
+    target = pictures(1, seed=6)
+    problem = Objective.of_pictures(network("avg"), spec, target, target[..., :30])
+    images = pictures(3)
+    for own, expected in zip(
+        ChainGradient(problem)(images), by_autograd(problem, images), strict=True
     ):
-        torch.testing.assert_close(ours, autograd, rtol=1e-7, atol=1e-12)
+        torch.testing.assert_close(own, expected, rtol=1e-7, atol=1e-12)
+
+
+def test_several_losses_may_sit_at_one_layer() -> None:
+    """A content loss and a style loss before a ReLU, and both behind it."""
+    layers = {"conv_3": 1.0, "relu_3": 0.5}
+    images = pictures(2)
+    for style in (Gram(shifted_gram_share=0.5), Wasserstein2()):
+        spec = weighted_terms(layers, layers, style=style)
+        problem = Objective.of_pictures(network("avg"), spec, images[:1] ** 2, images[1:] ** 2)
+        for own, expected in zip(
+            ChainGradient(problem, checkpointing=True)(images),
+            by_autograd(problem, images),
+            strict=True,
+        ):
+            torch.testing.assert_close(own, expected, rtol=1e-8, atol=1e-12)
 
 
 @pytest.mark.parametrize("layers", ["usual", "before and after"])
 def test_float32_agrees_to_rounding(layers: str) -> None:
-    problem = objective(layers, network("avg", torch.float32), tv_weight=0.7)
+    problem = objective(layers, network("avg", torch.float32))
     images = pictures(2, torch.float32)
-    terms, gradient = problem.value_and_gradient(images)
-    ours, written_out = ExplicitGradient(problem)(images)
-    torch.testing.assert_close(ours, terms, rtol=1e-4, atol=1e-7)
-    assert relative(written_out, gradient) < 1e-4
+    terms, gradient = by_autograd(problem, images)
+    own_terms, own_gradient = ChainGradient(problem)(images)
+    torch.testing.assert_close(own_terms, terms, rtol=1e-4, atol=1e-7)
+    assert distance(own_gradient, gradient) < 1e-4
 
 
-@pytest.mark.parametrize(
-    ("pooling", "shift", "neighbours"),
-    [("avg", 0.0, 0.0), ("max", 0.0, 0.0), ("avg", 0.0, 0.7), ("blur", 0.6, 0.7)],
-)
+@pytest.mark.parametrize(("pooling", "style"), STYLES)
 @pytest.mark.parametrize("layers", LAYER_SETS)
 def test_in_strips_it_is_the_same(
-    layers: str, pooling: str, shift: float, neighbours: float, monkeypatch: pytest.MonkeyPatch
+    layers: str, pooling: str, style: LayerLoss, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Odd heights, strips of a few rows, and taps before, behind and within what is cut."""
-    style: dict[str, Any] = {"style_shift": shift, "style_neighbours": neighbours}
-    problem = objective(layers, network(pooling), 2, tv_weight=0.7, **style)
+    """Odd heights, strips of a few rows, and losses before, behind and within what is cut."""
+    problem = objective(layers, network(pooling), 2, style)
     images = pictures(2)
-    terms, gradient = ExplicitGradient(problem)(images)
-    monkeypatch.setattr("nst.gradients.chain._STRIP", 0)
-    monkeypatch.setattr("nst.gradients.chain._LEAST", 1)
-    again, in_strips = ExplicitGradient(problem, checkpoint=True)(images)
-    torch.testing.assert_close(again, terms, rtol=1e-12, atol=1e-14)
-    torch.testing.assert_close(in_strips, gradient, rtol=1e-10, atol=1e-14)
+    terms, gradient = ChainGradient(problem)(images)
+    monkeypatch.setattr("nst.gradients.strips.NUMBERS", 0)
+    monkeypatch.setattr("nst.gradients.strips.ROWS_PER_HALO", 1)
+    again, in_strips = ChainGradient(problem, checkpointing=True)(images)
+    torch.testing.assert_close(again, terms, rtol=1e-9, atol=1e-14)
+    assert distance(in_strips, gradient) < 1e-9
+
+
+class Extremes(Gram):
+    """Gram matrices of features less their own largest: no mean over positions."""
+
+    additive = False
+
+    def statistic(
+        self,
+        features: Tensor,
+        reference: tuple[Tensor, ...] = (),
+        weights: Tensor | None = None,
+        rows: int | None = None,
+    ) -> Tensor:
+        return super().statistic(features - features.amax((2, 3), keepdim=True), reference)
+
+
+@pytest.mark.parametrize("layers", LAYER_SETS)
+def test_a_loss_that_sees_its_layer_whole_is_never_cut(
+    layers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = objective(layers, network("avg"), 2, Extremes())
+    images = pictures(2)
+    terms, gradient = by_autograd(problem, images)
+    monkeypatch.setattr("nst.gradients.strips.NUMBERS", 0)
+    monkeypatch.setattr("nst.gradients.strips.ROWS_PER_HALO", 1)
+    for checkpointing in (False, True):
+        own_terms, own_gradient = ChainGradient(problem, checkpointing)(images)
+        torch.testing.assert_close(own_terms, terms, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(own_gradient, gradient, rtol=1e-8, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_small_blocks_are_as_without_to_the_last_bit(dtype: torch.dtype) -> None:
-    problem = objective("usual", network("avg", torch.float32).in_precision(dtype), tv_weight=0.7)
+def test_small_blocks_are_as_without_checkpointing_to_the_last_bit(dtype: torch.dtype) -> None:
+    problem = objective("usual", network("avg", torch.float32).in_precision(dtype))
     images = pictures(2, torch.float32)
     for plain, checkpointed in zip(
-        ExplicitGradient(problem)(images),
-        ExplicitGradient(problem, checkpoint=True)(images),
+        ChainGradient(problem)(images),
+        ChainGradient(problem, checkpointing=True)(images),
         strict=True,
     ):
         assert torch.equal(plain, checkpointed)
 
 
-def test_strips_cover_every_row_once_and_cut_no_pool() -> None:
-    block = plan(network("avg"), ["relu_2", "relu_3"])[0]
-    assert (block.halo, block.channels, block.pooled) == (2, 16, True)
-    cut = strips(torch.Size((1, 3, 4001, 2000)), block)
-    assert len(cut) > 1
-    assert [row for strip in cut for row in range(strip.first, strip.last)] == list(range(4001))
-    assert all(strip.first % 2 == strip.low % 2 == 0 for strip in cut)
-    assert all(strip.last % 2 == strip.high % 2 == 0 for strip in cut[:-1])
-    assert all(s.low == s.first - 4 and s.high == s.last + 4 for s in cut[1:-1])
-    assert all(s.last - s.first > 1 for s in cut)
-    assert len(strips(torch.Size((1, 3, 64, 64)), block)) == 1
-
-
-def relative(x: Tensor, y: Tensor) -> float:
+def distance(x: Tensor, y: Tensor) -> float:
     return float((x - y).norm() / y.norm())
 
 
-@pytest.mark.parametrize("neighbours", [0.0, 0.7])
+@pytest.mark.parametrize("share", [0.0, 0.7])
 @pytest.mark.parametrize("pooling", ["avg", "max", "blur"])
-def test_bfloat16_is_close(pooling: str, neighbours: float) -> None:
+def test_bfloat16_is_close(pooling: str, share: float) -> None:
     backbone = load_backbone("vgg19_mini", "shipped", pooling)  # random filters amplify rounding
-    options: dict[str, Any] = {"tv_weight": 0.7, "style_shift": 0.6, "style_neighbours": neighbours}
+    style = Gram(activation_shift=0.6, shifted_gram_share=share)
     images = pictures(2, torch.float32)
-    terms, gradient = objective("usual", backbone, **options).value_and_gradient(images)
-    half = objective("usual", backbone.in_precision(torch.bfloat16), **options)
-    ours, written_out = ExplicitGradient(half)(images)
-    assert ours.dtype == written_out.dtype == torch.float32
-    torch.testing.assert_close(ours, terms, rtol=0.03, atol=1e-6)
-    assert relative(written_out, gradient) < 0.1
+    terms, gradient = by_autograd(objective("usual", backbone, style=style), images)
+    half = objective("usual", backbone.in_precision(torch.bfloat16), style=style)
+    own_terms, own_gradient = ChainGradient(half)(images)
+    assert own_terms.dtype == own_gradient.dtype == torch.float32
+    torch.testing.assert_close(own_terms, terms, rtol=0.03, atol=1e-6)
+    assert distance(own_gradient, gradient) < 0.1
 
 
 def test_bfloat16s_own_targets_cost_nothing(picture: Tensor) -> None:
     """The rounding of weights cancels, so that the same picture stays the best."""
     backbone = load_backbone("vgg19_mini", "shipped", "avg").in_precision(torch.bfloat16)
-    spec = LossSpec({"relu_2": 1.0}, {"relu_1": 1.0})
-    terms, gradient = ExplicitGradient(Objective(backbone, spec, picture, picture))(picture)
+    spec = weighted_terms({"relu_2": 1.0}, {"relu_1": 1.0})
+    problem = Objective.of_pictures(backbone, spec, picture, picture)
+    terms, gradient = ChainGradient(problem)(picture)
     assert terms.abs().max() == 0
     assert gradient.abs().max() == 0
 
 
-def test_images_never_mix() -> None:
-    problem = objective("usual", network("avg"), tv_weight=0.7, style_neighbours=0.5)
+@pytest.mark.parametrize("style", [Gram(shifted_gram_share=0.5), Wasserstein2()])
+def test_images_never_mix(style: LayerLoss) -> None:
+    problem = objective("usual", network("avg"), style=style)
     images = pictures(3)
-    terms, gradient = ExplicitGradient(problem)(images)
+    terms, gradient = ChainGradient(problem)(images)
     for i in range(3):
-        alone = ExplicitGradient(problem)(images[i : i + 1])
+        alone = ChainGradient(problem)(images[i : i + 1])
         torch.testing.assert_close(terms[i : i + 1], alone[0])
         torch.testing.assert_close(gradient[i : i + 1], alone[1])
 
 
-def test_without_onednn_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = objective("usual", network("avg", torch.float32))
-    images = pictures(1, torch.float32)
-    fused = ExplicitGradient(problem)(images)
-    monkeypatch.setattr("nst.gradients.chain._fused", lambda x: None)
-    plain = ExplicitGradient(problem)(images)
-    torch.testing.assert_close(plain[0], fused[0], rtol=1e-4, atol=1e-7)
-    assert relative(plain[1], fused[1]) < 1e-4
-
-
-def test_which_networks_it_takes(mini: Backbone) -> None:
-    assert supports(mini)
-    assert not supports(load_backbone("squeezenet1_0", "random", "avg"))
+def test_which_networks_are_chains(mini: Backbone) -> None:
+    assert is_chain(mini)
+    assert not is_chain(load_backbone("squeezenet1_0", "random", "avg"))
     odd = copy.deepcopy(mini)
     odd.chain["pool_1"] = torch.nn.AvgPool2d(3, stride=2, ceil_mode=True)
-    assert not supports(odd)
+    assert not is_chain(odd)
 
 
 def test_an_image_too_small_is_refused_by_name(mini: Backbone, picture: Tensor) -> None:
-    problem = Objective(mini, LossSpec({}, {"pool_4": 1.0}), style=picture)
+    spec = weighted_terms({}, {"pool_4": 1.0})
+    problem = Objective.of_pictures(mini, spec, style=picture)
     with pytest.raises(InputError, match="8×8 pixels is too small for layer pool_4"):
-        ExplicitGradient(problem)(picture[..., :8, :8])
+        ChainGradient(problem)(picture[..., :8, :8])

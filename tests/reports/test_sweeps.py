@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,9 @@ import pytest
 import yaml
 
 from nst.errors import InputError
+from nst.reports.sweep_plan import SweepPlan
 from nst.reports.sweeps import Sweep, load_sweep, run_command, short
-from nst.runs.folder import RunFolder
+from nst.runs.recording.folder import RunFolder
 
 
 def fake_run(folder: Path, overrides: list[str], **values: Any) -> None:
@@ -17,9 +17,7 @@ def fake_run(folder: Path, overrides: list[str], **values: Any) -> None:
 
 
 def plan(folder: Path, jobs: list[list[str]], **values: Any) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    whole = {"study": None, "study_size": "full", "overrides": ["a=1,2"], "jobs": jobs} | values
-    (folder / "sweep.json").write_text(json.dumps(whole))
+    SweepPlan(**{"study_size": "full", "overrides": ["a=1,2"], "jobs": jobs} | values).write(folder)
 
 
 def sweep_of(folder: Path, jobs: list[list[str]]) -> Sweep:
@@ -43,6 +41,27 @@ def test_axes_are_the_overrides_that_differ_in_the_order_of_the_jobs(tmp_path: P
     assert sweep.runs["content_layer"].tolist()[:3] == ["conv_1", "conv_1", "conv_4"]
     assert sweep.label(3) == "conv_4 · seed 1"
     assert not sweep.missing
+
+
+def test_what_decides_no_picture_is_no_axis(tmp_path: Path) -> None:
+    unnamed = ("logger.mode", "study.size", "snapshot_every", "device", "report", "hydra.job.name")
+    jobs = [[f"seed={s}", *(f"{key}={s}" for key in unnamed)] for s in (0, 1)]
+    assert [axis.key for axis in sweep_of(tmp_path, jobs).axes] == ["seed"]
+
+
+def test_options_of_a_loss_are_axes_under_their_own_name(tmp_path: Path) -> None:
+    jobs = [[f"++loss.style.activation_shift={shift}"] for shift in (0, 1)]
+    (axis,) = sweep_of(tmp_path, jobs).axes
+    assert (axis.key, axis.label) == ("loss.style.activation_shift", "style.activation shift")
+
+
+def test_a_record_of_something_else_is_no_run(tmp_path: Path) -> None:
+    fake_run(tmp_path / "0", ["seed=0"])
+    (tmp_path / "record.json").write_text('{"title": "Blue Monday"}')
+    assert len(load_sweep([tmp_path]).runs) == 1
+    (tmp_path / "0" / "record.json").unlink()
+    with pytest.raises(InputError, match="no complete run"):
+        load_sweep([tmp_path])
 
 
 def test_a_value_left_out_in_one_sweep_is_its_default(tmp_path: Path) -> None:
@@ -72,8 +91,8 @@ def test_missing_runs_and_why(tmp_path: Path) -> None:
         hydra.mkdir(parents=True)
         (hydra / "overrides.yaml").write_text(yaml.safe_dump(jobs[seed]))
         (hydra.parent / "nst.log").write_text(log)
-    found = {missing.overrides: missing.reason for missing in load_sweep([tmp_path]).missing}
-    assert found == {
+    reasons = {missing.overrides: missing.reason for missing in load_sweep([tmp_path]).missing}
+    assert reasons == {
         ("seed=1",): "size is too small",
         ("seed=2",): "interrupted or still running",
         ("seed=3",): "not started",
@@ -98,6 +117,7 @@ def test_commands_can_be_pasted() -> None:
     assert run_command(["seed=1"]) == "python run.py seed=1"
     listed = run_command(["study=weights", "style_layers=[a,b]"])
     assert listed == 'python run.py study=weights "style_layers=[a,b]" hydra.mode=RUN'
+    assert run_command(["style=a$b.jpg"]) == "python run.py 'style=a$b.jpg'"
 
 
 def test_short_labels() -> None:

@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from experiments.report import report as report_of
+from nst.reports.sweep_plan import SweepPlan
 from nst.reports.tracking import log_report, wandb_table
-from nst.runs.job import Context, run_job
+from nst.reports.write import report as report_of
+from nst.runs.context import Context
+from nst.runs.job import run_job
 from tests.conftest import Compose
-from tests.test_tracking import read_back, sync
+from tests.runs.recording.test_tracking import read_back, sync
 from tests.wandb_server import ServedRun, WandbServer
 
 TABLE = pd.DataFrame(
@@ -138,11 +140,11 @@ def sweep(composed: Compose, tmp_path: Path) -> Path:
     for job in jobs:
         cfg = composed(*job, "optimizer.steps=2", "size=32", "logger=wandb")
         run_job(cfg, Context(folder / job[1], job[1], "outputs/layer_ablation/today", job))
-    plan = {"study": "layer_ablation", "study_size": "quick", "jobs": jobs, "report": True}
-    (folder / "sweep.json").write_text(json.dumps({**plan, "overrides": jobs[0][:1]}))
+    SweepPlan("layer_ablation", "quick", jobs[0][:1], jobs, report=True).write(folder)
     return folder
 
 
+@pytest.mark.slow
 def test_the_report_of_a_sweep_joins_its_runs(sweep: Path, server: WandbServer) -> None:
     for _ in range(2):  # the second takes the place of the first
         page = report_of([sweep])
@@ -163,7 +165,26 @@ def test_the_report_of_a_sweep_joins_its_runs(sweep: Path, server: WandbServer) 
     assert [row[0] for row in json.loads(table)["data"]] == ["conv_1", "conv_4"]
 
 
-def test_no_wandb_no_report_there(composed: Compose, tmp_path: Path) -> None:
+def test_a_second_report_removes_the_log_of_the_first_and_nothing_else(
+    report: dict[str, Any],
+) -> None:
+    """``wandb sync`` would upload both; but a log of the user's own is not ours to remove."""
+    folder = report["folder"]
+    mine = folder / "wandb" / "offline-run-20200101_000000-mine" / "run-mine.wandb"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("a run of somebody's")
+    logs = []
+    for _ in range(2):
+        log_report(**report)
+        (log,) = {*folder.glob("wandb/offline-run-*/*.wandb")} - {mine}
+        log.with_name(f"{log.name}.synced").touch()  # as wandb sync marks it
+        logs.append(log)
+    assert logs[0] != logs[1]
+    assert not logs[0].parent.exists()
+    assert mine.read_text() == "a run of somebody's"
+
+
+def test_a_run_without_wandb_has_no_report_at_wandb(composed: Compose, tmp_path: Path) -> None:
     run_job(composed("optimizer.steps=1", "size=32"), Context(tmp_path / "one"))
     report_of([tmp_path])
     assert not list(tmp_path.rglob("wandb"))

@@ -20,13 +20,13 @@ from nst.errors import InputError
 from nst.pictures.files import to_tensor
 from nst.runs.context import Context
 from nst.runs.job import conclude, run_job, run_jobs
-from nst.runs.recorder import LossRows, Recorder
-from nst.runs.trace import Trace
-from nst.runs.tracking import NoSink
+from nst.runs.recording.recorder import LossRows, Recorder
+from nst.runs.recording.trace import Trace
+from nst.runs.recording.tracking import NoSink
 from nst.runs.transfer import Progress, Transfer
 from tests.conftest import Compose
-from tests.runs.test_folder import contents
-from tests.runs.test_tracking import read_back
+from tests.runs.recording.test_folder import contents
+from tests.runs.recording.test_tracking import read_back
 
 KEYS = (
     "status losses psnr ssim steps seconds seconds_per_step peak_memory_mb seed backbone "
@@ -125,7 +125,7 @@ def test_a_hanging_logger_does_not_cost_the_record(
         yield NoSink()
         raise KeyboardInterrupt  # the user loses patience with an upload
 
-    monkeypatch.setattr("nst.runs.recorder.wandb_sink", hangs)
+    monkeypatch.setattr("nst.runs.recording.recorder.wandb_sink", hangs)
     with pytest.raises(KeyboardInterrupt):
         run_job(composed("optimizer.steps=1", "logger=wandb"), Context(run_folder))
     assert (run_folder / "record.json").is_file()

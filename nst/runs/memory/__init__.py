@@ -1,0 +1,1 @@
+"""Whether a run fits into memory, read off a rehearsal of the run itself."""

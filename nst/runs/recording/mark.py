@@ -1,0 +1,78 @@
+"""The mark of a folder: which of its files the program wrote, and so may replace."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+WRITING = "-"
+"""In place of a sum: the file is still being written."""
+
+
+class Mark:
+    """A hidden file that lists what was written into a folder, as ``sha256sum`` does.
+
+    A file is the program's own as long as it holds what the program wrote: a picture or a table
+    that was edited since is somebody's work.
+    """
+
+    def __init__(self, folder: Path, name: str, head: str, accepts: Callable[[str], bool]):
+        """Read the mark of a folder; empty where it has none.
+
+        Args:
+            folder: may be missing
+            name: of the mark
+            head: its first line, by which it is told from other files of that name
+            accepts: which names of files a mark may claim
+        """
+        self.folder = folder
+        self._file, self._head = folder / name, head
+        self._sums: dict[str, str] = {}
+        if self.is_genuine():
+            for line in self._file.read_text(encoding="utf-8").splitlines():
+                digest, _, entry = line.partition("  ")
+                if accepts(entry):
+                    self._sums[entry] = digest  # the last line of a name counts
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._sums
+
+    def is_genuine(self) -> bool:
+        """Whether the file is a mark, and not something else of that name."""
+        head = self._head.encode()
+        return self._file.is_file() and self._file.read_bytes()[: len(head)] == head
+
+    def is_foreign(self) -> bool:
+        """Whether something else has the name of the mark."""
+        return os.path.lexists(self._file) and not self.is_genuine()
+
+    def names(self) -> list[str]:
+        """The files that are still as they were written."""
+        return [name for name in self._sums if self.owns(name)]
+
+    def owns(self, name: str) -> bool:
+        """Whether a file exists and is the program's own."""
+        digest, file = self._sums.get(name), self.folder / name
+        exists = file.is_symlink() or file.is_file()
+        return digest is not None and exists and digest in (WRITING, digest_of(file))
+
+    def add(self, name: str, digest: str) -> None:
+        """Claim a file, before it is put into place."""
+        self._sums[name] = digest
+        head = "" if self._file.exists() else self._head
+        with self._file.open("a", encoding="utf-8", newline="\n") as lines:
+            lines.write(f"{head}{digest}  {name}\n")
+
+    def remove_mark(self) -> None:
+        """Remove the mark itself."""
+        self._file.unlink()
+
+
+def digest_of(file: Path) -> str:
+    """sha256 of what a file holds, of a link of where it leads."""
+    if file.is_symlink():
+        return hashlib.sha256(str(file.readlink()).encode()).hexdigest()
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

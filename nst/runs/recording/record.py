@@ -1,0 +1,106 @@
+"""What ``record.json`` says of a run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nst.config import Config, config_hash, to_dict, used_images
+from nst.config.samples import SAMPLES
+from nst.pictures import measures
+from nst.pictures.files import to_uint8
+from nst.runs.context import Context
+from nst.runs.passes import all_passes
+from nst.runs.recording import provenance
+from nst.runs.transfer import Progress, Transfer
+
+
+def shared_results(
+    transfer: Transfer, last: Progress, setup: float, loop: float, peak: float | None
+) -> dict[str, Any]:
+    """What the runs of a batch have in common; seconds are each run's share of the wall time.
+
+    Args:
+        setup: seconds before the first step, of the batch
+        loop: seconds of the loop over the steps, with all that is written on the way
+        peak: memory in MB, of the batch
+    """
+    cfg, batch = transfer.cfg, len(transfer.cfgs)
+    height, width = transfer.current.output
+    evaluations = last.step + len(all_passes(cfg))
+    return {
+        "steps": last.step,
+        "seconds": round(last.seconds / batch, 4),
+        "seconds_per_step": round(last.seconds / batch / evaluations, 6),
+        "seconds_setup": round(setup / batch, 3),
+        "batch": batch,
+        "batch_seconds": round(last.seconds, 4),
+        "loop_seconds": round(loop, 4),
+        "peak_memory_mb": None if peak is None else round(peak, 1),
+        "width": width,
+        "height": height,
+        "backbone": {"name": transfer.backbone.name, **_weights(transfer)},
+        "precision": _precision(transfer),
+        "memory": transfer.memory.as_dict(),
+        "device": str(transfer.device),
+        "device_name": provenance.device_name(str(transfer.device)),
+        "threads": torch.get_num_threads(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def facts(cfg: Config, context: Context) -> dict[str, Any]:
+    """What went in: the config, the code and the pictures."""
+    commit, dirty = provenance.git_commit()
+    return {
+        "seed": cfg.seed,
+        "group": group_of(cfg, context),
+        "images": _sources(cfg),
+        "config_hash": config_hash(cfg),
+        "versions": provenance.versions(),
+        "commit": commit,
+        "dirty": dirty,
+        "overrides": list(context.overrides),
+        "config": to_dict(cfg),
+    }
+
+
+def _weights(transfer: Transfer) -> dict[str, str]:
+    weights = asdict(transfer.backbone.weights)
+    return {"weights": weights["name"], "sha256": weights["sha256"]}
+
+
+def _precision(transfer: Transfer) -> dict[str, str | None]:
+    """What the steps were computed in, and why; the record's own losses are float32's."""
+    chosen = transfer.precision
+    return {"name": chosen.name, "why": chosen.why, "fell_back": transfer.fell_back}
+
+
+def similarity(images: Tensor, content: Tensor | None) -> dict[str, float | None]:
+    """PSNR and SSIM to the content image; None for a texture, which has none."""
+    if content is None:
+        return {"psnr": None, "ssim": None}
+    a, b = to_uint8(images)[0], to_uint8(content)[0]
+    return {"psnr": measures.psnr(a, b), "ssim": measures.ssim(a, b)}
+
+
+def _sources(cfg: Config) -> dict[str, Any]:
+    """The images used; of a file also the sha256 of its bytes."""
+    sources: dict[str, Any] = {}
+    for key, source in used_images(cfg).items():
+        path = Path(source).expanduser()
+        is_file = source not in SAMPLES and path.is_file()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest() if is_file else None
+        sources[key] = {"source": source, "sha256": digest}
+    return sources
+
+
+def group_of(cfg: Config, context: Context) -> str | None:
+    """The W&B group: as configured, else the sweep's."""
+    return cfg.logger.group or context.group

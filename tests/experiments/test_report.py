@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from experiments.report import main
+from tests.reports.sweeping import run_sweep
+
+
+@pytest.mark.slow
+def test_the_command_prints_where_the_page_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run_sweep(tmp_path / "sweep", "seed=0")
+    monkeypatch.setattr("sys.argv", ["report", str(folder)])
+    main()
+    assert capsys.readouterr().out.strip() == str(folder / "report.html")
+    monkeypatch.setattr("sys.argv", ["report", str(folder), "--output", str(tmp_path / "out")])
+    main()
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_what_cannot_be_reported_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["report", str(tmp_path / "nowhere")])
+    with pytest.raises(SystemExit, match=r"error: .*no such folder"):
+        main()

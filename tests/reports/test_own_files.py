@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nst.errors import InputError
+from nst.reports.own_files import MARK, OwnFiles, check_report_place
+
+
+def write(own: OwnFiles, name: str, text: str = "ours") -> Path:
+    with own.replacing(name) as file:
+        file.write_text(text)
+    return own.folder / name
+
+
+def test_what_was_written_is_own_also_when_read_back(tmp_path: Path) -> None:
+    write(OwnFiles(tmp_path), "a.txt")
+    (tmp_path / "b.txt").write_text("mine")
+    own = OwnFiles(tmp_path)
+    assert own.names() == ["a.txt"]
+    assert own.foreign(["a.txt", "b.txt", "c.txt"]) == ["b.txt"]
+
+
+def test_a_file_that_was_changed_is_no_longer_own(tmp_path: Path) -> None:
+    write(OwnFiles(tmp_path), "a.txt").write_text("changed")
+    own = OwnFiles(tmp_path)
+    assert own.names() == []
+    with pytest.raises(InputError):
+        write(own, "a.txt")
+    assert (tmp_path / "a.txt").read_text() == "changed"
+    assert [file.name for file in tmp_path.iterdir() if file.name != MARK] == ["a.txt"]
+
+
+def test_removing_takes_own_files_and_empty_folders_alone(tmp_path: Path) -> None:
+    (tmp_path / "log" / "deep").mkdir(parents=True)
+    for name in ("log/deep/a", "log/b", "log/c"):
+        (tmp_path / name).write_text(name)
+    own = OwnFiles(tmp_path)
+    own.claim({"log/deep/a", "log/b", "log/missing"})
+    OwnFiles(tmp_path).remove(["log/deep/a", "log/b", "log/c"])
+    assert own.files_below("log") == {"log/c"}
+    assert not (tmp_path / "log" / "deep").exists()
+
+
+def test_a_mark_reaches_no_file_outside_of_its_folder(tmp_path: Path) -> None:
+    outside, inside = tmp_path / "precious", tmp_path / "report"
+    outside.write_text("mine")
+    write(OwnFiles(inside), "a.txt", "mine")
+    mark = inside / MARK
+    forged = mark.read_text().replace("a.txt", "../precious")
+    mark.write_text(forged + forged.splitlines()[1].replace("../precious", str(outside)) + "\n")
+    own = OwnFiles(inside)
+    own.remove(["../precious", str(outside)])
+    assert outside.read_text() == "mine"
+    assert own.names() == []
+
+
+def test_a_link_is_own_as_long_as_it_leads_to_the_same_place(tmp_path: Path) -> None:
+    link = tmp_path / "latest"
+    link.symlink_to("one")
+    OwnFiles(tmp_path).claim(["latest"])
+    assert OwnFiles(tmp_path).owns("latest")
+    link.unlink()
+    link.symlink_to("two")
+    assert not OwnFiles(tmp_path).owns("latest")
+
+
+def test_an_empty_or_missing_folder_takes_a_report(tmp_path: Path) -> None:
+    check_report_place(tmp_path / "missing", ["a.png"])
+    (tmp_path / "report").mkdir()
+    check_report_place(tmp_path, ["a.png"])
+    assert [file.name for file in tmp_path.iterdir()] == ["report"]

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nst.errors import InputError
+from nst.reports.sweeps import load_sweep
+from nst.reports.write import report, write_report
+from tests.reports.sweeping import run_sweep
+
+
+def test_sheets_figures_and_table_stand_beside_the_page(layers_and_seeds: Path) -> None:
+    folder = layers_and_seeds
+    assert report([folder]) == folder / "report.html"
+    names = {file.name for file in (folder / "report").iterdir()}
+    assert {"contact_sheet.png", "loss_curves.pdf", "psnr.png", "runs.csv"} <= names
+    assert {"seed_difference_conv_1.png", "seed_difference_conv_4.pdf"} <= names
+    with (folder / "report" / "runs.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["content_layer"], r["seed"]) for r in rows] == [
+        *(("conv_1", "0"), ("conv_1", "1"), ("conv_4", "0"), ("conv_4", "1")),
+    ]
+    assert rows[0]["command"].startswith("python run.py content_layer=conv_1 seed=0 ")
+
+
+def test_contact_sheets_come_first_among_the_pictures(layers_and_seeds: Path) -> None:
+    written = write_report(load_sweep([layers_and_seeds]), layers_and_seeds)
+    assert list(written.pictures)[:2] == ["contact_sheet", "loss_curves"]
+    assert all(file.is_file() for file in written.pictures.values())
+
+
+def test_several_folders_stand_side_by_side(tmp_path: Path) -> None:
+    a = run_sweep(tmp_path / "a", "init=noise")
+    b = run_sweep(tmp_path / "b", "init=noise", "loss.tv_weight=5")
+    page = report([a, b], tmp_path / "both")
+    assert page == tmp_path / "both" / "report.html"
+    text = page.read_text(encoding="utf-8")
+    assert text.count('class="cell"') == 2
+    assert "tv weight 5" in text
+
+
+def test_a_moved_folder_still_gives_its_report(layers_and_seeds: Path, tmp_path: Path) -> None:
+    shutil.move(layers_and_seeds, tmp_path / "elsewhere")
+    assert report([tmp_path / "elsewhere"]).is_file()
+
+
+def test_a_report_takes_the_place_of_an_earlier_one(layers_and_seeds: Path) -> None:
+    folder = layers_and_seeds
+    report([folder])
+    before = {file.name for file in (folder / "report").iterdir()}
+    notes = folder / "report" / "notes.txt"
+    notes.write_text("mine")
+    shutil.rmtree(folder / "1")  # with one seed there is no difference between seeds
+    assert {"seed_difference_conv_1.png", "seed_difference_conv_4.png"} < before
+    report([folder])
+    after = {file.name for file in (folder / "report").iterdir()}
+    assert before - after == {"seed_difference_conv_1.png", "seed_difference_conv_1.pdf"}
+    assert notes.read_text() == "mine"
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize(
+    "name", ["report.html", "report", "report/psnr.png", "report/.nst-report", "report/thesis.tex"]
+)
+def test_files_that_no_report_wrote_are_never_replaced(name: str, layers_and_seeds: Path) -> None:
+    folder = layers_and_seeds
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("mine")
+    before = everything(folder)
+    with pytest.raises(InputError, match="was not written by a report") as refused:
+        report([folder])
+    assert "\n" not in str(refused.value)
+    assert everything(folder) == before
+
+
+def test_a_table_that_was_edited_since_is_never_replaced(layers_and_seeds: Path) -> None:
+    folder = layers_and_seeds
+    report([folder])
+    (folder / "report" / "runs.csv").write_text("my own conclusions")
+    before = everything(folder)
+    with pytest.raises(InputError, match=r"runs\.csv was not written by a report"):
+        report([folder])
+    assert everything(folder) == before
