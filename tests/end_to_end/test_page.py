@@ -16,6 +16,7 @@ from PIL import Image
 from tests.end_to_end.test_run import QUICK, run
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.slow
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 
 TRY = """
@@ -32,8 +33,8 @@ addEventListener("load", () => {
   const first = () => [...document.querySelectorAll(".sortable tbody tr")].map(
     r => r.cells[1].dataset.sort);
   heads[1].click(); const up = first(); heads[1].click(); const down = first();
-  const found = {width, window: innerWidth, loaded, opened, closed, command, up, down};
-  document.body.dataset.found = JSON.stringify(found);
+  const seen = {width, window: innerWidth, loaded, opened, closed, command, up, down};
+  document.body.dataset.seen = JSON.stringify(seen);
 });
 </script>
 """
@@ -68,16 +69,16 @@ def test_the_page_works(page: Path, tmp_path: Path, width: int) -> None:
     tried = page.with_name(f"tried_{width}.html")
     tried.write_text(page.read_text(encoding="utf-8") + TRY, encoding="utf-8")
     dom = browse(tried, tmp_path, width, "--dump-dom")
-    match = re.search(r'data-found="([^"]*)"', dom)
+    match = re.search(r'data-seen="([^"]*)"', dom)
     assert match, dom[-2000:]
-    found: dict[str, Any] = json.loads(unescape(match[1]))
-    assert found["width"] <= found["window"]  # nothing makes the page itself scroll sideways
-    assert found["loaded"]
-    assert found["opened"]
-    assert found["closed"]
-    assert found["command"].startswith("python run.py content_layer=conv_1 seed=0 init=noise")
-    assert list(map(float, found["up"])) == [0, 0, 1, 1]
-    assert list(map(float, found["down"])) == [1, 1, 0, 0]
+    seen: dict[str, Any] = json.loads(unescape(match[1]))
+    assert seen["width"] <= seen["window"]  # nothing makes the page itself scroll sideways
+    assert seen["loaded"]
+    assert seen["opened"]
+    assert seen["closed"]
+    assert seen["command"].startswith("python run.py content_layer=conv_1 seed=0 init=noise")
+    assert list(map(float, seen["up"])) == [0, 0, 1, 1]
+    assert list(map(float, seen["down"])) == [1, 1, 0, 0]
 
 
 @needs_browser
@@ -108,7 +109,7 @@ def make_broken(folder: Path) -> Path:
     return folder
 
 
-def test_no_report_when_not_wanted(tmp_path: Path) -> None:
+def test_no_report_where_none_is_asked_for(tmp_path: Path) -> None:
     done = run("-m", "seed=0,1", "init=noise", "report=false", *QUICK, "logger=none",
                "hydra.sweep.dir=swept", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -22,12 +23,20 @@ QUICK = ["size=32", "optimizer.steps=2", "device=cpu"]
 
 def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """run.py from a folder that is not the checkout; outputs land below it."""
+    command = [sys.executable, "-W", "error::DeprecationWarning", str(ROOT / "run.py")]
+    return start([*command, *arguments], cwd, environment)
+
+
+def start(
+    command: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """A process without a network, without what the machine's user set up for W&B and Hydra."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB", "HYDRA"))}
     nowhere = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    env.update({**nowhere, **environment})
     return subprocess.run(
-        [sys.executable, "-W", "error::DeprecationWarning", str(ROOT / "run.py"), *arguments],
-        cwd=cwd, env=env | nowhere | environment, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout
+    )
 
 
 def the_folder(root: Path) -> Path:
@@ -52,6 +61,7 @@ def test_the_plain_command(tmp_path: Path) -> None:
     assert "image.png" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_as_written(tmp_path: Path) -> None:
     done = run(
         "-m", "content_layer=conv_1,conv_4,conv_8", *QUICK, "logger=none", cwd=tmp_path
@@ -70,6 +80,7 @@ def test_a_sweep_with_a_wrong_value_starts_no_job(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("trace.csv"))
 
 
+@pytest.mark.slow
 def test_a_failed_job_does_not_stop_the_others(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     done = run(
@@ -80,19 +91,42 @@ def test_a_failed_job_does_not_stop_the_others(tmp_path: Path) -> None:
     assert load_runs(tmp_path / "outputs")["config.content"].tolist() == ["coffee"]
 
 
-@pytest.mark.parametrize(
-    ("argument", "message"),
-    [
-        ("optimizer.step=3", "did you mean optimizer.steps?"),
-        ("content_layer=conv4_22", "did you mean conv4_2?"),
-        ("content=nowhere.jpg", "content=nowhere.jpg: no such file"),
-    ],
-)
-def test_wrong_input_is_one_line(tmp_path: Path, argument: str, message: str) -> None:
-    done = run(argument, cwd=tmp_path)
-    assert done.returncode != 0
-    assert message in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+NEED_TORCH = [
+    ("loss.style.activaton_shift=1", "did you mean activation_shift?"),
+    ("loss.style=gramm", "no style loss is called 'gramm'; did you mean gram?"),
+    ("loss.pixels.pixel_statistics.weight=-1", "weight=-1: expected a finite number, 0 or more"),
+]
+WRONG = [
+    ("optimizer.step=3", "did you mean optimizer.steps?"),
+    ("loss.stlye_weight=3", "did you mean loss.style_weight?"),
+    ("scales=1", "did you mean coarse_scales?"),
+    ("content_layer=conv4_22", "did you mean conv4_2?"),
+    ("content=nowhere.jpg", "content=nowhere.jpg: no such file"),
+    ("preset=null", "~preset makes none"),
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in NEED_TORCH),
+]
+
+
+@pytest.mark.parametrize("sweep", [[], pytest.param(["-m", "seed=0,1"], marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("argument", "message"), WRONG)
+def test_wrong_input_is_one_line(
+    tmp_path: Path, argument: str, message: str, sweep: list[str]
+) -> None:
+    done = run(*sweep, argument, "logger=none", cwd=tmp_path)
+    assert done.returncode in (1, 2)
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error")
+    assert message in line
+    assert not list(tmp_path.rglob("trace.csv"))
+
+
+@pytest.mark.slow
+def test_a_sweep_with_a_value_of_the_wrong_type_is_one_line(tmp_path: Path) -> None:
+    done = run("-m", "optimizer.steps=1,many", *QUICK[::2], cwd=tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert "error in job optimizer.steps=many" in line
+    assert "could not be converted to Integer" in line
 
 
 def test_an_unknown_choice_lists_the_choices(tmp_path: Path) -> None:
@@ -113,8 +147,10 @@ def test_help_reads_like_documentation(tmp_path: Path) -> None:
     for key in documented_keys().values():
         assert f" {key.name} {key.text}" in words
     assert "$" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_imagenet_weights_without_a_network(tmp_path: Path) -> None:
     done = run("backbone=vgg19", *QUICK, cwd=tmp_path, TORCH_HOME=str(tmp_path / "torch"))
     assert done.returncode != 0
@@ -124,6 +160,7 @@ def test_imagenet_weights_without_a_network(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         folder = f"hydra.run.dir={tmp_path / name}"
@@ -133,6 +170,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert a == b
 
 
+@pytest.mark.slow
 def test_a_picture_of_ones_own(tmp_path: Path) -> None:
     Image.radial_gradient("L").resize((80, 60)).save(tmp_path / "my picture.png")
     done = run(*QUICK, "content='my picture.png'", "logger=none", cwd=tmp_path)
@@ -155,7 +193,11 @@ def pictures_of_the_user(folder: Path) -> dict[str, bytes]:
     ("arguments", "message"),
     [
         (["content=content.png"], "error: content=content.png is among the files"),
-        (["backbone.weights=style.png"], "error: backbone.weights=style.png is among the files"),
+        pytest.param(
+            ["backbone.weights=style.png"],
+            "error: backbone.weights=style.png is among the files",
+            marks=pytest.mark.slow,
+        ),
         ([], " holds content.png, style.png, config.yaml and 1 more, which no run wrote"),
     ],
 )
@@ -172,6 +214,7 @@ def test_files_of_the_user_stay(tmp_path: Path, arguments: list[str], message: s
     assert added == {"nst.log"}  # Hydra's
 
 
+@pytest.mark.slow
 def test_a_folder_can_be_run_into_again(tmp_path: Path) -> None:
     """With nothing of the user's in its way, also the current one."""
     Image.radial_gradient("L").save(tmp_path / "me.png")
@@ -189,6 +232,7 @@ def test_a_folder_can_be_run_into_again(tmp_path: Path) -> None:
         assert after[name] == before[name], name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["basic", "batched"])
 def test_jobs_of_a_sweep_never_share_a_folder(tmp_path: Path, launcher: str) -> None:
     sweep = ["-m", *QUICK, "logger=none", "init=noise", "seed=0,1", "size=32,48"]
@@ -201,6 +245,7 @@ def test_jobs_of_a_sweep_never_share_a_folder(tmp_path: Path, launcher: str) -> 
         assert not (tmp_path / "sweep").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["basic", "batched"])
 def test_a_shared_folder_that_only_jobs_can_tell_is_refused_by_them(
     tmp_path: Path, launcher: str

@@ -229,6 +229,7 @@ def test_many_runs_at_once_have_a_folder_each(composed: Compose, tmp_path: Path)
     assert [(tmp_path / str(i) / "snapshots").is_dir() for i in range(3)] == [False, True, False]
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_start_leaves_the_others_alone(
     composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -261,6 +262,7 @@ def test_a_folder_that_fails_ends_its_own_run(
     assert not (tmp_path / "1" / "record.json").exists()
 
 
+@pytest.mark.slow
 def test_runs_of_a_batch_have_a_wandb_run_each(composed: Compose, tmp_path: Path) -> None:
     jobs = several(composed, tmp_path, ("seed=0", "logger=wandb"), ("seed=1", "logger=wandb"))
     for outcome, (_, context) in zip(run_jobs(jobs), jobs, strict=True):
@@ -315,6 +317,7 @@ def test_an_interrupted_second_run_leaves_the_first_one_whole(
     assert "earlier result" not in caplog.text
 
 
+@pytest.mark.slow
 def test_pictures_of_a_second_run_reach_wandb(composed: Compose, run_folder: Path) -> None:
     cfg = composed("optimizer.steps=1", "snapshot_every=1", "logger=wandb")
     pictures = []

@@ -30,7 +30,13 @@ OFFLINE = {
 }
 
 
-@pytest.mark.parametrize(("group", "choice"), CHOICES)
+@pytest.mark.parametrize(
+    ("group", "choice"),
+    [
+        pytest.param(group, choice, marks=[] if group == "preset" else pytest.mark.slow)
+        for group, choice in CHOICES
+    ],
+)
 def test_every_choice_composes_and_runs_two_steps(
     composed: Compose, group: str, choice: str
 ) -> None:

@@ -19,10 +19,13 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 WEIGHTS = SHARED / "weights" / "squeezenet1_0_imagenet.pth"
 CONTENT, STYLE = SHARED / "images" / "tubingen.jpg", SHARED / "images" / "starry_night.jpg"
 
-pytestmark = pytest.mark.skipif(
-    not (WEIGHTS.is_file() and CONTENT.is_file() and STYLE.is_file()),
-    reason="needs ../shared with real images and ImageNet weights",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (WEIGHTS.is_file() and CONTENT.is_file() and STYLE.is_file()),
+        reason="needs ../shared with real images and ImageNet weights",
+    ),
+]
 PICTURES = (f"content={CONTENT}", f"style={STYLE}")
 IMAGENET = ("backbone=squeezenet1_0", f"backbone.weights={WEIGHTS}")
 
@@ -35,11 +38,11 @@ def test_imagenet_features_and_classifier_agree_with_torchvision() -> None:
     theirs.load_state_dict(torch.load(WEIGHTS, weights_only=True))
     ours = load_backbone("squeezenet1_0", str(WEIGHTS), "max")
     image = load_image("chelsea", 256)
-    found = ours(image, ["fire9"])["fire9"]
+    features = ours(image, ["fire9"])["fire9"]
     with torch.no_grad():
         expected = theirs.features((image - ours.mean) / ours.std)
-        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-2)
-        assert theirs.classifier(found).mean((2, 3)).argmax().item() == 285
+        torch.testing.assert_close(features, expected, rtol=1e-3, atol=1e-2)
+        assert theirs.classifier(features).mean((2, 3)).argmax().item() == 285
 
 
 @pytest.mark.parametrize("backbone", [(), IMAGENET], ids=["vgg19_mini", "squeezenet1_0"])

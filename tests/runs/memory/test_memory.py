@@ -58,13 +58,19 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+QUICK = ("float32", "bfloat16", "squeezenet")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=[] if c in QUICK else pytest.mark.slow) for c in CASES]
+)
 def test_the_estimate_is_near_what_a_run_takes(case: str, composed: Compose) -> None:
     common = ("size=128", "precision=float32", "optimizer.steps=3")
     transfer = Transfer(composed(*common, *CASES[case]))
     assert transfer.memory.estimate_mb * 2**20 == pytest.approx(measured(transfer), rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_batch_takes_what_its_images_take(composed: Compose) -> None:
     runs = [composed("size=128", "init=noise", "optimizer.steps=3", f"seed={n}") for n in range(3)]
     transfer = Transfer(*runs)
@@ -94,6 +100,7 @@ def estimated_mb(cfg: Config, checkpointing: bool) -> float:
     return estimate
 
 
+@pytest.mark.slow
 def test_blocks_are_computed_twice_where_memory_is_short(
     composed: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:

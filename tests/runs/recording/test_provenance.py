@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+import nst
 from nst.runs.recording import provenance
 from nst.runs.recording.provenance import PeakMemory, git_commit
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(nst.__file__).resolve().parents[1]
 OWN_FILES = ("nst/runs/recording/provenance.py", "conf/config.yaml", "run.py")
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")

@@ -46,6 +46,7 @@ def test_a_run_is_logged_into_its_own_folder(composed: Compose, run_folder: Path
     assert len(media) == 3  # two snapshots and the sheet
 
 
+@pytest.mark.slow
 def test_two_runs_in_one_process_do_not_mix(composed: Compose, tmp_path: Path) -> None:
     cfg = composed("logger=wandb", "optimizer.steps=1")
     for name in ("one", "two"):
@@ -145,6 +146,7 @@ def check_pictures(run: ServedRun, folder: Path) -> None:
     assert run.last("layer_ablation/sheet")["path"] in run.files
 
 
+@pytest.mark.slow
 def test_sync_uploads_an_offline_run(
     composed: Compose, run_folder: Path, server: WandbServer
 ) -> None:
@@ -164,6 +166,7 @@ def test_online_uploads_at_once(composed: Compose, run_folder: Path, server: Wan
     check_pictures(server.run(), run_folder)
 
 
+@pytest.mark.slow
 def test_a_run_of_no_study_has_plain_keys(composed: Compose, run_folder: Path) -> None:
     run_job(composed("logger=wandb", "optimizer.steps=1"), Context(run_folder))
     text = json.dumps(read_back(run_folder))
