@@ -7,6 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # torch's threads of several workers would wait for each
+    os.environ["OMP_NUM_THREADS"] = "1"  # other; what tests start as programs has one too
+
 import pytest
 import torch
 import wandb
