@@ -112,15 +112,6 @@ def small(job: list[str]) -> list[str]:
     return quick if offline else [*quick, "backbone.weights=random"]
 
 
-def test_help_names_every_key_and_choice() -> None:
-    """``python run.py --help`` as a user types it."""
-    program = [sys.executable, "run.py", "--help"]
-    text = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    words = set(text.split())
-    assert not set(documented_keys()) - words
-    assert not {file.stem for group in GROUPS for file in (CONF / group).glob("*.yaml")} - words
-
-
 @pytest.mark.parametrize("command", OTHER)
 def test_other_commands_name_what_exists(command: str) -> None:
     """Set-up commands run in ``.ci/run`` and in a fresh clone."""

@@ -68,7 +68,7 @@ def test_features_are_torchvisions(name: str, pooling: str, tmp_path: Path) -> N
     torch.testing.assert_close(features, theirs(normalized), rtol=1e-3, atol=1e-2)
 
 
-def test_nothing_learns(mini: Backbone, picture: Tensor) -> None:
+def test_nothing_learns(mini: Backbone) -> None:
     assert not any(p.requires_grad for p in mini.parameters())
     assert not mini.training
 

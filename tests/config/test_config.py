@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -9,9 +8,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 
 import nst
 from nst import config
-from nst.command.arguments import explain_unknown_keys, quote_paths, unknown_key
 from nst.command.configs import CONF, register
-from nst.command.names import slug
 from nst.config import layers
 from nst.errors import InputError
 from tests.conftest import Compose
@@ -166,53 +163,5 @@ def test_every_key_is_documented() -> None:
     assert set(asked_for.split()) <= set(keys)
 
 
-# --- the command line around it ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("argument", "message"),
-    [
-        ("optimizer.step=5", "did you mean optimizer.steps? (known: optimizer.clamp"),
-        ("sze=5", "did you mean size?"),
-        ("contnt_layer=conv_1,conv_4", "did you mean content_layer?"),
-        ("optimiser=adam", "did you mean optimizer?"),
-        ("loss.contnt_weight=3", "did you mean loss.content_weight?"),
-    ],
-)
-def test_unknown_keys_list_the_known(argument: str, message: str) -> None:
-    assert message in str(unknown_key(argument))
-    with pytest.raises(SystemExit, match="error: unknown key"):
-        explain_unknown_keys(["-m", "seed=0,1", argument])
-
-
-def test_known_arguments_pass() -> None:
-    known = "-m seed=0,1 backbone.weights=a=b.pth optimizer=adam +anything=1 ~preset --help "
-    known += "hydra.run.dir=x hydra/launcher=joblib passes=[] passes.0.size=3 loss=balanced"
-    explain_unknown_keys(known.split())
-
-
-@pytest.mark.parametrize("name", ["photo (1).jpg", "é.png", "a=b,c.png", "~/x.png", "it's.png"])
-def test_paths_of_every_kind_reach_the_config(name: str) -> None:
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        assert compose("config", quote_paths([f"content={name}"])).content == name
-
-
-def test_what_is_quoted_or_swept_stays_as_it_is() -> None:
-    for arguments in (["content='a b.jpg'"], ["-m", "content=a b,c"], ["seed=0", "style=x/y.jpg"]):
-        assert quote_paths(arguments) == arguments
-
-
 def test_the_backbones_of_the_config_are_those_of_the_code() -> None:
     assert set(config.BackboneName.__members__) == set(layers.BACKBONES)
-
-
-def test_slugs_are_safe_short_and_different() -> None:
-    assert slug("") == "default"
-    assert slug("seed=0") == "seed=0"
-    long = [slug(f"content=/a/{'b' * 300}/{i}.jpg,seed=0") for i in range(3)]
-    assert len(set(long)) == 3
-    for text in (*long, slug("content=../../x y"), slug("style=ünï/c:ø*?.png")):
-        assert len(text) <= 100
-        assert not set(text) & set('/\\ :*?"<>|')
-        assert Path(text).name == text
