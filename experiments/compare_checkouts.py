@@ -39,8 +39,8 @@ def commands(root: Path) -> dict[str, list[str]]:
 def losses(root: Path, arguments: list[str]) -> Losses:
     """{overrides of a job: its final loss}; one thread, so that sums have one order."""
     with TemporaryDirectory() as folder:
-        kind = "sweep" if "-m" in arguments else "run"
-        quiet = ["logger=none", "report=false", f"hydra.{kind}.dir=run"]
+        mode = "sweep" if "-m" in arguments else "run"
+        quiet = ["logger=none", "report=false", f"hydra.{mode}.dir=run"]
         subprocess.run(
             [sys.executable, str(root / "run.py"), *arguments, *quiet],
             cwd=folder,

@@ -45,15 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--study", nargs="+", choices=study_names(), help="only these", metavar="NAME"
     )
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
         _import()
     except ImportError as error:
         sys.exit(f"error: {error}; the dashboard needs: pip install -e '.[dashboard]'")
     _require_server()
     try:
-        entity = given.entity or _default_entity()
-        saved = workspace(entity, given.project, given.name, given.study).save()
+        entity = options.entity or _default_entity()
+        saved = workspace(entity, options.project, options.name, options.study).save()
         print(saved.url)
     except Exception as error:  # not logged in, no such project, no right to save …
         sys.exit(f"error: W&B did not save the workspace: {' '.join(str(error).split())}")

@@ -82,6 +82,6 @@ sys.argv = ["run.py", {argument!r}]
 runpy.run_path("run.py", run_name="__main__")
 """
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert answer in done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "loaded: []"
+    process = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert answer in process.stdout + process.stderr
+    assert process.stdout.splitlines()[-1] == "loaded: []"

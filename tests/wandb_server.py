@@ -84,8 +84,8 @@ class WandbServer:
 
     def graphql(self, query: str, variables: Variables) -> dict[str, Any]:
         """Answer one operation by its name."""
-        found = re.search(r"(?:query|mutation)\s+(\w+)", query)
-        name = found.group(1) if found else query[:60]
+        operation = re.search(r"(?:query|mutation)\s+(\w+)", query)
+        name = operation[1] if operation else query[:60]
         answer: Callable[[Variables], Any] | None = getattr(self, f"_on_{name}", None)
         with self._lock:
             if answer is None:
@@ -162,10 +162,10 @@ class WandbServer:
 
     def _on_CreateArtifactFiles(self, v: Variables) -> Any:  # noqa: N802
         nodes = []
-        for given in v["input"]["artifactFiles"]:
-            where = self._upload(f"artifacts/{given['artifactID']}/{given['name']}")
-            artifact = {"id": given["artifactID"]}
-            nodes.append({**where, "storagePath": given["name"], "artifact": artifact})
+        for file in v["input"]["artifactFiles"]:
+            where = self._upload(f"artifacts/{file['artifactID']}/{file['name']}")
+            artifact = {"id": file["artifactID"]}
+            nodes.append({**where, "storagePath": file["name"], "artifact": artifact})
         return {"createArtifactFiles": {"files": {"edges": [{"node": node} for node in nodes]}}}
 
     def _on_CommitArtifact(self, v: Variables) -> Any:  # noqa: N802
@@ -217,8 +217,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self._body()
         if "graphql" in self.path:
-            given = json.loads(body)
-            self._answer(self.state.graphql(given["query"], given.get("variables") or {}))
+            request = json.loads(body)
+            self._answer(self.state.graphql(request["query"], request.get("variables") or {}))
         elif "file_stream" in self.path:
             run = self.path.split("/")[-2]
             self._answer(self.state.file_stream(run, json.loads(body)))

@@ -59,29 +59,29 @@ class Student(nn.Module):
 
     def __init__(self, backbone: Backbone, images: Tensor, padding: Padding = "zeros"):
         super().__init__()
-        stages: dict[str, nn.Module] = {}
+        chain: dict[str, nn.Module] = {}
         x = (images - backbone.mean) / backbone.std
         with torch.no_grad():
-            for name, stage in backbone.chain.items():
-                if isinstance(stage, nn.Conv2d):
-                    x = stage(x)
-                    stages[name], stages[f"norm_{name}"] = _split(stage, x, padding)
+            for name, module in backbone.chain.items():
+                if isinstance(module, nn.Conv2d):
+                    x = module(x)
+                    chain[name], chain[f"norm_{name}"] = _split(module, x, padding)
                 else:
-                    stages[name] = copy.deepcopy(stage)
-                    x = stages[name](x)
-        self.stages = nn.ModuleDict(stages)
+                    chain[name] = copy.deepcopy(module)
+                    x = chain[name](x)
+        self.chain = nn.ModuleDict(chain)
         self.register_buffer("mean", backbone.mean.clone())
         self.register_buffer("std", backbone.std.clone())
 
     def forward(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Features of the layers asked for; images (N, 3, H, W), RGB in [0, 1]."""
-        asked, features = set(layers), {}
+        requested, features = set(layers), {}
         x = (images - self.mean) / self.std
-        for name, stage in self.stages.items():
-            x = stage(x)
-            if name in asked:
+        for name, module in self.chain.items():
+            x = module(x)
+            if name in requested:
                 features[name] = x
-                if len(features) == len(asked):
+                if len(features) == len(requested):
                     break
         return features
 
@@ -89,14 +89,14 @@ class Student(nn.Module):
     def fold(self) -> dict[str, Tensor]:
         """Weights of the plain VGG that computes the same with the running statistics."""
         state = {}
-        for name, stage in self.stages.items():
-            if isinstance(stage, nn.Conv2d):
-                norm = self.stages[f"norm_{name}"]
+        for name, module in self.chain.items():
+            if isinstance(module, nn.Conv2d):
+                norm = self.chain[f"norm_{name}"]
                 assert isinstance(norm, nn.BatchNorm2d)
                 assert norm.running_var is not None
                 assert norm.running_mean is not None
                 scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-                state[f"{name}.weight"] = stage.weight * scale.view(-1, 1, 1, 1)
+                state[f"{name}.weight"] = module.weight * scale.view(-1, 1, 1, 1)
                 state[f"{name}.bias"] = norm.bias - norm.running_mean * scale
         return state
 
@@ -109,7 +109,7 @@ class Student(nn.Module):
             norm.momentum = None  # a plain average
         was = self.training
         self.train()
-        self(images, [list(self.stages)[-1]])
+        self(images, [list(self.chain)[-1]])
         self.train(was)
         for norm in norms:
             norm.momentum = 0.1
@@ -148,7 +148,7 @@ class Tasks(nn.Module):
         super().__init__()
         self.weights = dict(weights)
         self._teacher = (teacher,)  # a tuple, so that it is no part of the checkpoint
-        convs = {f"relu{k[4:]}": s for k, s in student.stages.items() if isinstance(s, nn.Conv2d)}
+        convs = {f"relu{k[4:]}": s for k, s in student.chain.items() if isinstance(s, nn.Conv2d)}
         width = {name: conv.out_channels for name, conv in convs.items()}
         self.embed, self.classes = nn.ModuleDict(), nn.ModuleDict()
         if weights["identity"]:
@@ -214,13 +214,13 @@ class Tasks(nn.Module):
         with torch.no_grad():
             taught = teacher(seen, TEACHER.values())
         for layer, name in TEACHER.items():
-            target = self._standardise(name, taught[name].float())
+            target = self._standardize(name, taught[name].float())
             guess = self.predict[layer](features[layer]).float()
             guess = F.interpolate(guess, target.shape[2:], mode="bilinear", align_corners=False)
             total = total + F.smooth_l1_loss(guess, target)
         return total
 
-    def _standardise(self, name: str, features: Tensor) -> Tensor:
+    def _standardize(self, name: str, features: Tensor) -> Tensor:
         """By the statistics of the first batch, kept for good."""
         mean, std = getattr(self, f"mean_{name}"), getattr(self, f"std_{name}")
         if not float(std.abs().sum()):
@@ -279,8 +279,8 @@ def _recolor(uniform: Callable[..., Tensor]) -> Tensor:
     angle = uniform(-0.12, 0.12, 1, 1) * math.pi
     k = 1 / math.sqrt(3)
     skew = torch.tensor([[0, -k, k], [k, 0, -k], [-k, k, 0]])
-    grey = torch.full((3, 3), 1 / 3)
-    hue = angle.cos() * torch.eye(3) + angle.sin() * skew + (1 - angle.cos()) * grey
+    gray = torch.full((3, 3), 1 / 3)
+    hue = angle.cos() * torch.eye(3) + angle.sin() * skew + (1 - angle.cos()) * gray
     saturation = uniform(0.3, 1.5, 1, 1)
-    mixed: Tensor = (saturation * hue + (1 - saturation) * grey) * uniform(0.65, 1.35, 1, 1)
+    mixed: Tensor = (saturation * hue + (1 - saturation) * gray) * uniform(0.65, 1.35, 1, 1)
     return mixed

@@ -95,9 +95,9 @@ def check(cfg: TrainConfig) -> None:
             raise InputError(f"{key}={getattr(cfg, key)} must be at least 1")
     if cfg.side % 16 or cfg.side < 32:
         raise InputError(f"side={cfg.side} must be a multiple of 16 and at least 32")
-    for key, known in (("pooling", Pooling.__members__), ("padding", get_args(Padding))):
-        if getattr(cfg, key) not in known:
-            raise InputError(f"{key}={getattr(cfg, key)} must be one of {', '.join(known)}")
+    for key, choices in (("pooling", Pooling.__members__), ("padding", get_args(Padding))):
+        if getattr(cfg, key) not in choices:
+            raise InputError(f"{key}={getattr(cfg, key)} must be one of {', '.join(choices)}")
     if cfg.image_side < cfg.side:
         raise InputError(f"image_side={cfg.image_side} must be at least side={cfg.side}")
     for key in ("photos", "mix"):
@@ -263,9 +263,9 @@ def train(trainer: Trainer, folder: Path) -> list[dict[str, float]]:
     if checkpoint.is_file():
         trainer.load(checkpoint)
         log.info("going on from step %d", trainer.step)
-    kept = history.read_text().splitlines()[: trainer.step] if history.is_file() else []
-    losses = [json.loads(line) for line in kept]
-    history.write_text("".join(f"{line}\n" for line in kept))
+    lines = history.read_text().splitlines()[: trainer.step] if history.is_file() else []
+    losses = [json.loads(line) for line in lines]
+    history.write_text("".join(f"{line}\n" for line in lines))
     bar = tqdm(initial=trainer.step, total=cfg.steps, desc="training", unit="step", disable=None)
     with bar, history.open("a") as file:
         began = time.perf_counter() - trainer.seconds
@@ -291,8 +291,8 @@ def write_result(trainer: Trainer, losses: list[dict[str, float]], folder: Path)
     chain = trainer.result(trainer.cfg.mix).chain
     state = {
         f"{i}.{key}": value.half().contiguous()
-        for i, stage in enumerate(chain.values())
-        for key, value in stage.state_dict().items()
+        for i, module in enumerate(chain.values())
+        for key, value in module.state_dict().items()
     }
     file = folder / "vgg19_mini.safetensors"
     save_file(state, file, metadata={"made_by": "experiments.backbone.train"})
@@ -316,10 +316,12 @@ def commit() -> str:
     """The repository's commit, marked where the working tree differs from it; else "unknown"."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        done = subprocess.run(command, cwd=CONF.parent, capture_output=True, text=True, check=True)
+        process = subprocess.run(
+            command, cwd=CONF.parent, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return done.stdout.strip()
+    return process.stdout.strip()
 
 
 def _overrides() -> list[str]:

@@ -31,11 +31,11 @@ class PlainVGG(nn.Module):
             last: the layer to stop at; None: run it all
         """
         super().__init__()
-        self.stages = nn.ModuleDict()
-        for name, stage in backbone.chain.items():
-            self.stages[name] = nn.ReLU(inplace=False) if isinstance(stage, nn.ReLU) else stage
-            if isinstance(stage, nn.Conv2d):
-                self.stages[name] = _plain(stage)
+        self.chain = nn.ModuleDict()
+        for name, module in backbone.chain.items():
+            self.chain[name] = nn.ReLU(inplace=False) if isinstance(module, nn.ReLU) else module
+            if isinstance(module, nn.Conv2d):
+                self.chain[name] = _plain(module)
             if name == last:
                 break
         self.register_buffer("mean", backbone.mean.clone())
@@ -46,8 +46,8 @@ class PlainVGG(nn.Module):
         """(N, 3, H, W) → {layer: (N, C, H', W')}."""
         x = (x - self.mean) / self.std
         features = {}
-        for name, stage in self.stages.items():
-            x = stage(x)
+        for name, module in self.chain.items():
+            x = module(x)
             if name in layers:
                 features[name] = x
         return features

@@ -40,11 +40,11 @@ def operations(backbone: Backbone, size: int, content: set[str], style: set[str]
     """
     deepest = max(list(backbone.chain).index(layer) for layer in content | style)
     side, channels, total = size, 3, 0.0
-    for name, stage in list(backbone.chain.items())[: deepest + 1]:
-        if isinstance(stage, nn.Conv2d):
-            channels = stage.out_channels
-            total += 2 * 2 * stage.weight.numel() * side**2  # forward, and backward to the input
-        elif not isinstance(stage, nn.ReLU):
+    for name, module in list(backbone.chain.items())[: deepest + 1]:
+        if isinstance(module, nn.Conv2d):
+            channels = module.out_channels
+            total += 2 * 2 * module.weight.numel() * side**2  # forward, and backward to the input
+        elif not isinstance(module, nn.ReLU):
             side //= 2
         if name in style:
             total += 2 * 2 * channels**2 * side**2

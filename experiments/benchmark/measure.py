@@ -82,11 +82,11 @@ def versus(plan: Plan) -> list[Row]:
     return rows
 
 
-def peak(kind: str, size: int) -> float:
+def peak(subject: str, size: int) -> float:
     """Peak memory in MB that targets and two iterations add; run it in a process of its own.
 
     Args:
-        kind: one of :data:`MEMORY`
+        subject: one of :data:`MEMORY`
         size: of the image, in pixels
     """
     network("vgg19")
@@ -94,10 +94,10 @@ def peak(kind: str, size: int) -> float:
         picture(sample, size)
     memory_used = PeakMemory("cpu")
     before = memory_used.megabytes()
-    if kind == "baseline":
+    if subject == "baseline":
         step: Callable[[], object] = baseline(size, cut=False).step
     else:
-        precision, _, checkpointing = kind.partition(", ")
+        precision, _, checkpointing = subject.partition(", ")
         step = ours("vgg19", size, precision, checkpointing=bool(checkpointing)).step
     for _ in range(2):
         step()
@@ -109,10 +109,10 @@ def memory(plan: Plan) -> list[Row]:
     """Peak memory of the baseline and of ours with VGG-19."""
     rows = []
     cells = list(itertools.product(plan.memory, MEMORY))
-    for size, kind in tqdm(cells, desc="memory", unit="cell"):
+    for size, subject in tqdm(cells, desc="memory", unit="cell"):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            megabytes = pool.submit(peak, kind, size).result()
-        rows.append({"size": size, "kind": kind, "megabytes": megabytes})
+            megabytes = pool.submit(peak, subject, size).result()
+        rows.append({"size": size, "kind": subject, "megabytes": megabytes})
     return rows
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from experiments.measures import folders
-from nst.pictures.measures import neighbour_correlation
+from nst.pictures.measures import neighbor_correlation
 from nst.reports.differences import Difference, seed_differences
 from nst.reports.studies import Comparison, Finding, Study
 from nst.reports.style import BLUE, RUST, one_plot
@@ -35,7 +35,7 @@ def judge(sweep: Sweep) -> Finding:
     between, original = differences(sweep)
     rms = sum(d.rms for d in between) / len(between)
     to_original = sum(d.rms for d in original) / len(original)
-    agree = sum(neighbour_correlation(d.values) for d in between) / len(between)
+    agree = sum(neighbor_correlation(d.values) for d in between) / len(between)
     text = (
         f"Two seeds differ by {rms:.2f} of 255 (root mean square), each from the original by "
         f"{to_original:.2f}. Neighbouring pixels of the difference correlate {agree:+.2f} "

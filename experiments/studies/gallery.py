@@ -22,11 +22,11 @@ from nst.reports.sweeps import Sweep
 def judge(sweep: Sweep) -> Finding:
     """Each result is nearest to its own style, and its edges to its own content's."""
     texts, fractions = [], []
-    for kind in ("style", "content"):
-        if sweep.axis(kind) is not None:
-            own, total = _own(sweep, kind)
-            texts.append(f"{own} of {total} results are nearest to their own {kind}")
-            fractions.append(own / total)
+    for key in ("style", "content"):
+        if sweep.axis(key) is not None:
+            hits, total = _nearest_to_own(sweep, key)
+            texts.append(f"{hits} of {total} results are nearest to their own {key}")
+            fractions.append(hits / total)
     if not texts:
         return Finding("open", "One content and one style: nothing to compare.")
     best, worst = max(fractions), min(fractions)
@@ -34,21 +34,21 @@ def judge(sweep: Sweep) -> Finding:
     return Finding(status, "; ".join(texts) + ".")
 
 
-def _own(sweep: Sweep, kind: str) -> tuple[int, int]:
+def _nearest_to_own(sweep: Sweep, key: str) -> tuple[int, int]:
     """How many results are nearest to the original they were made from."""
-    examples = {value: Path(runs["folder"].iloc[0]) for value, runs in sweep.runs.groupby(kind)}
-    own = 0
-    for folder, value in zip(folders(sweep), sweep.runs[kind], strict=True):
+    examples = {value: Path(runs["folder"].iloc[0]) for value, runs in sweep.runs.groupby(key)}
+    hits = 0
+    for folder, value in zip(folders(sweep), sweep.runs[key], strict=True):
         distance = {
-            other: _distance(folder, example / f"{kind}.png", kind)
+            other: _distance(folder, example / f"{key}.png", key)
             for other, example in examples.items()
         }
-        own += min(distance, key=lambda key: distance[key]) == value
-    return own, len(sweep.runs)
+        hits += min(distance, key=lambda other: distance[other]) == value
+    return hits, len(sweep.runs)
 
 
-def _distance(folder: Path, original: Path, kind: str) -> float:
-    if kind == "style":
+def _distance(folder: Path, original: Path, key: str) -> float:
+    if key == "style":
         return style_distance(folder, original)
     a, b = pixels(folder / "image.png"), pixels(original)
     rows, columns = min(a.shape[0], b.shape[0]), min(a.shape[1], b.shape[1])

@@ -25,9 +25,9 @@ def judge(sweep: Sweep) -> Finding:
     """The pictures are uncorrelated, and equally near to the style."""
     if len(sweep.runs) < 2:
         return Finding("open", "One seed: nothing to compare.")
-    greys = [pixels(folder / "image.png").mean(2).ravel() for folder in folders(sweep)]
-    together = np.corrcoef(greys)
-    agree = float(together[np.triu_indices(len(greys), 1)].mean())
+    grays = [pixels(folder / "image.png").mean(2).ravel() for folder in folders(sweep)]
+    together = np.corrcoef(grays)
+    agree = float(together[np.triu_indices(len(grays), 1)].mean())
     between, _ = differences(sweep)
     rms = sum(d.rms for d in between) / len(between)
     near = [style_distance(folder) for folder in folders(sweep)]

@@ -118,7 +118,7 @@ def _set(conv: nn.Conv2d, filters: Tensor, features: Tensor) -> None:
     conv.bias = nn.Parameter(bias, requires_grad=False)
     output = conv(features)
     mean, spread = output.mean((0, 2, 3)), output.std((0, 2, 3)).clamp_min(1e-6)
-    normalised = (output - mean.view(1, -1, 1, 1)) / spread.view(1, -1, 1, 1) + BIAS
-    scale = 1.0 / F.relu(normalised).mean((0, 2, 3)).clamp_min(1e-3)
+    normalized = (output - mean.view(1, -1, 1, 1)) / spread.view(1, -1, 1, 1) + BIAS
+    scale = 1.0 / F.relu(normalized).mean((0, 2, 3)).clamp_min(1e-3)
     conv.weight.data *= (scale / spread).view(-1, 1, 1, 1)
     conv.bias.data = (BIAS - mean / spread) * scale

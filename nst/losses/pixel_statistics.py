@@ -63,11 +63,11 @@ def patterns(device: torch.device) -> Tensor:
 
 
 EDGES = tuple(
-    9 * colour + SIDE * row + column
-    for colour, highest in enumerate((2, 1, 1))
+    9 * color + SIDE * row + column
+    for color, highest in enumerate((2, 1, 1))
     for row in range(SIDE)
     for column in range(SIDE)
-    if (colour or row or column) and row + column <= highest
+    if (color or row or column) and row + column <= highest
 )
 """Which of the patterns have their magnitudes compared: slopes and lines of brightness, and the two
 colours and their slopes. The finer ones change nothing."""

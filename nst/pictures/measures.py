@@ -38,7 +38,7 @@ def edge_correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(edges[0], edges[1])[0, 1])
 
 
-def neighbour_correlation(values: np.ndarray) -> float:
+def neighbor_correlation(values: np.ndarray) -> float:
     """Correlation of (H, W) values with those one pixel away: about 0 for white noise, 1 for a
     smooth picture. Mean of both directions.
     """

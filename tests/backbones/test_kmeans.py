@@ -61,7 +61,7 @@ def test_whitened_patches_have_no_correlations(monkeypatch: pytest.MonkeyPatch) 
     torch.testing.assert_close(z.t() @ z / len(z), torch.eye(6), atol=1e-3, rtol=0)
 
 
-def test_the_randomised_whitening_keeps_the_strongest_directions(
+def test_the_randomized_whitening_keeps_the_strongest_directions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     generator = torch.Generator().manual_seed(0)
@@ -82,7 +82,7 @@ def test_clusters_find_planted_directions() -> None:
     torch.testing.assert_close(centroids.norm(dim=1), torch.ones(12))
 
 
-def test_patches_are_neighbourhoods() -> None:
+def test_patches_are_neighborhoods() -> None:
     features = torch.arange(2 * 5 * 5, dtype=torch.float32).view(1, 2, 5, 5)
     for patch in kmeans.sample_patches(features, 20, torch.Generator().manual_seed(0)):
         first, second = patch.view(2, 3, 3)

@@ -52,9 +52,9 @@ def test_a_batched_sweep_leaves_what_a_plain_one_does(tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("plain", "batched")]
     for folder, arguments in zip(folders, (SWEEP, BATCHED), strict=True):
         folder.mkdir()
-        done = run(*arguments, *sweep, cwd=folder)
-        assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
+        process = run(*arguments, *sweep, cwd=folder)
+        assert process.returncode == 0, process.stderr
+        assert process.stderr == ""
     assert files(folders[0]) == files(folders[1])
     plain, batched = (load_runs(folder) for folder in folders)
     assert plain["batch"].tolist() == [1] * 4
@@ -76,41 +76,42 @@ def test_a_job_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
     """One has no picture, one no finite loss; both are reported as Hydra reports failures."""
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     (tmp_path / "spy.py").write_text(SPY)
-    done = run(
+    process = run(
         *BATCHED, "content=coffee,broken.png", "loss.style_weight=10,1e300,20",
         "+hydra.callbacks.spy._target_=spy.Spy",
         cwd=tmp_path, PYTHONPATH=str(tmp_path),
     )  # fmt: skip
-    assert done.returncode != 0
-    assert "broken.png is not an image" in done.stdout + done.stderr
-    assert "start image's loss is not finite" in done.stdout + done.stderr
-    done_runs = load_runs(tmp_path / "sweep")
-    assert done_runs["config.loss.style_weight"].tolist() == [10, 20]
+    assert process.returncode != 0
+    assert "broken.png is not an image" in process.stdout + process.stderr
+    assert "start image's loss is not finite" in process.stdout + process.stderr
+    completed = load_runs(tmp_path / "sweep")
+    assert completed["config.loss.style_weight"].tolist() == [10, 20]
     spied = (tmp_path / "spied.txt").read_text().splitlines()
     assert spied[:3] == ["start 0", "start 1", "start 2"]  # together
     assert spied[3:6] == ["COMPLETED 2", "FAILED 1", "COMPLETED 0"]
-    assert spied[6:] == [f"{what} {i}" for i in (3, 4, 5) for what in ("start", "FAILED")]
+    assert spied[6:] == [f"{event} {i}" for i in (3, 4, 5) for event in ("start", "FAILED")]
     (log,) = (tmp_path / "sweep").glob("1_*/nst.log")
     assert "not finite" in log.read_text().splitlines()[-1]
 
 
 @pytest.mark.slow
 def test_jobs_that_cannot_share_run_in_batches_of_their_own(tmp_path: Path) -> None:
-    done = run(
+    process = run(
         *BATCHED, "content_layer=conv_2,conv_4", "seed=0,1,2", "hydra.launcher.max_batch=2",
         cwd=tmp_path,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "Launching 6 jobs locally, in batches of 2, 1, 2, 1" in done.stdout
+    assert process.returncode == 0, process.stderr
+    assert "Launching 6 jobs locally, in batches of 2, 1, 2, 1" in process.stdout
     table = load_runs(tmp_path / "sweep")
     assert table["batch"].tolist() == [2, 2, 1, 2, 2, 1]
 
 
 def test_a_wrong_size_of_batch_is_one_line(tmp_path: Path) -> None:
-    done = run(*BATCHED, "seed=0,1", "hydra.launcher.max_batch=500", cwd=tmp_path)
-    assert done.returncode != 0
+    process = run(*BATCHED, "seed=0,1", "hydra.launcher.max_batch=500", cwd=tmp_path)
+    assert process.returncode != 0
     assert (
-        done.stderr == f"error: hydra.launcher.max_batch=500: expected 1 to {MAX_BATCH}, or auto\n"
+        process.stderr
+        == f"error: hydra.launcher.max_batch=500: expected 1 to {MAX_BATCH}, or auto\n"
     )
     assert not (tmp_path / "sweep").exists()
 
@@ -142,16 +143,18 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 @pytest.mark.slow
 def test_a_batch_may_be_as_large_as_memory_allows(tmp_path: Path) -> None:
-    done = run(*BATCHED, "seed=0,1,2", AUTO, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    process = run(*BATCHED, "seed=0,1,2", AUTO, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
     assert load_runs(tmp_path / "sweep")["batch"].tolist() == [3, 3, 3]
 
 
 @pytest.mark.slow
 def test_an_impossible_job_fails_alone_where_memory_decides(tmp_path: Path) -> None:
     own = ("content=coffee", "content_layer=relu5_1", "size=16,32")
-    done = run(*(key for key in BATCHED if not key.startswith("size=")), *own, AUTO, cwd=tmp_path)
-    assert "too small" in done.stdout + done.stderr
+    process = run(
+        *(key for key in BATCHED if not key.startswith("size=")), *own, AUTO, cwd=tmp_path
+    )
+    assert "too small" in process.stdout + process.stderr
     assert len(load_runs(tmp_path / "sweep")) == 1
 
 
@@ -160,8 +163,8 @@ def test_a_sweep_of_two_hundred_seeds(tmp_path: Path) -> None:
     """Each job of a batch nests stack frames, so as many as memory allows would overrun them."""
     seeds = ["seed=range(200)", "size=32", "optimizer.steps=1", AUTO, "report=false"]
     command = [sys.executable, str(ROOT / "run.py"), *BATCHED, *seeds]
-    done = start(command, tmp_path, {}, timeout=900)
-    assert done.returncode == 0, done.stderr
+    process = start(command, tmp_path, {}, timeout=900)
+    assert process.returncode == 0, process.stderr
     table = load_runs(tmp_path / "sweep")
     assert sorted(table["seed"]) == list(range(200))
     assert table["batch"].max() <= MAX_BATCH

@@ -48,18 +48,18 @@ def browse(page: Path, profile: Path, width: int, *options: str) -> str:
         *("--disable-sync", "--hide-scrollbars", f"--user-data-dir={profile}"),
         *(f"--window-size={width},1200", *options, page.as_uri()),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report as a sweep leaves it; the second layer's jobs fail."""
     folder = tmp_path_factory.mktemp("sweep")
-    done = run("-m", "content_layer=conv_1,conv_4", "seed=0,1", "init=noise", *QUICK, "logger=none",
-               "hydra.sweep.dir=swept", cwd=folder)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    sweep = ("content_layer=conv_1,conv_4", "seed=0,1", "init=noise", "hydra.sweep.dir=swept")
+    process = run("-m", *sweep, *QUICK, "logger=none", cwd=folder)
+    assert process.returncode == 0, process.stderr
     return folder / "swept" / "report.html"
 
 
@@ -86,22 +86,22 @@ def test_the_page_is_not_blank(page: Path, tmp_path: Path) -> None:
     shot = tmp_path / "shot.png"
     browse(page, tmp_path / "profile", 1280, f"--screenshot={shot}")
     with Image.open(shot) as image:
-        colours = image.convert("RGB").getcolors(1 << 24)
-    assert colours is not None
-    assert len(colours) > 500
+        colors = image.convert("RGB").getcolors(1 << 24)
+    assert colors is not None
+    assert len(colors) > 500
 
 
 def test_the_report_comes_by_itself_also_when_a_job_failed(tmp_path: Path) -> None:
-    done = run(
+    process = run(
         "-m", "init=noise", "size=32", "seed=0", "optimizer.steps=1", "device=cpu",
         "logger=none", "hydra.sweep.dir=swept", "backbone.weights=broken.pth,shipped",
         cwd=make_broken(tmp_path),
     )  # fmt: skip
-    assert done.returncode != 0
+    assert process.returncode != 0
     text = (tmp_path / "swept" / "report.html").read_text(encoding="utf-8")
     assert "Partial report" in text
     assert "no readable state dict" in text
-    assert "report: swept/report.html" in done.stdout
+    assert "report: swept/report.html" in process.stdout
 
 
 def make_broken(folder: Path) -> Path:
@@ -110,7 +110,7 @@ def make_broken(folder: Path) -> Path:
 
 
 def test_no_report_where_none_is_asked_for(tmp_path: Path) -> None:
-    done = run("-m", "seed=0,1", "init=noise", "report=false", *QUICK, "logger=none",
-               "hydra.sweep.dir=swept", cwd=tmp_path)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    sweep = ("seed=0,1", "init=noise", "report=false", "hydra.sweep.dir=swept")
+    process = run("-m", *sweep, *QUICK, "logger=none", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
     assert not (tmp_path / "swept" / "report.html").exists()

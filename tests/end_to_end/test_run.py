@@ -45,9 +45,9 @@ def the_folder(root: Path) -> Path:
 
 
 def test_the_plain_command(tmp_path: Path) -> None:
-    done = run(*QUICK, "snapshot_every=1", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""  # no bar, no warnings: quiet when piped
+    process = run(*QUICK, "snapshot_every=1", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""  # no bar, no warnings: quiet when piped
     folder = the_folder(tmp_path)
     assert folder.relative_to(tmp_path).parts[:2] == ("outputs", "transfer")
     record = json.loads((folder / "record.json").read_text())
@@ -58,36 +58,36 @@ def test_the_plain_command(tmp_path: Path) -> None:
     assert len(list((folder / "snapshots").iterdir())) == 3
     assert list(folder.glob("wandb/offline-run-*"))
     assert len(pd.read_csv(folder / "trace.csv")) == 3
-    assert "image.png" in done.stdout
+    assert "image.png" in process.stdout
 
 
 @pytest.mark.slow
 def test_a_sweep_runs_as_written(tmp_path: Path) -> None:
-    done = run(
+    process = run(
         "-m", "content_layer=conv_1,conv_4,conv_8", *QUICK, "logger=none", cwd=tmp_path
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
     table = load_runs(tmp_path / "outputs")
     assert table["config.content_layer"].tolist() == ["conv_1", "conv_4", "conv_8"]
     assert table["config_hash"].nunique() == 3
 
 
 def test_a_sweep_with_a_wrong_value_starts_no_job(tmp_path: Path) -> None:
-    done = run("content_layer=conv_1,conv_99", *QUICK, "-m", cwd=tmp_path)
-    assert done.returncode != 0
-    assert "vgg19_mini has no layer 'conv_99'" in done.stderr
-    assert "Traceback" not in done.stderr
+    process = run("content_layer=conv_1,conv_99", *QUICK, "-m", cwd=tmp_path)
+    assert process.returncode != 0
+    assert "vgg19_mini has no layer 'conv_99'" in process.stderr
+    assert "Traceback" not in process.stderr
     assert not list(tmp_path.rglob("trace.csv"))
 
 
 @pytest.mark.slow
 def test_a_failed_job_does_not_stop_the_others(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"not a picture")
-    done = run(
+    process = run(
         "-m", f"content={tmp_path}/broken.png,coffee", *QUICK, "logger=none", cwd=tmp_path
     )  # fmt: skip
-    assert done.returncode != 0
-    assert "broken.png is not an image" in done.stdout + done.stderr
+    assert process.returncode != 0
+    assert "broken.png is not an image" in process.stdout + process.stderr
     assert load_runs(tmp_path / "outputs")["config.content"].tolist() == ["coffee"]
 
 
@@ -112,9 +112,9 @@ WRONG = [
 def test_wrong_input_is_one_line(
     tmp_path: Path, argument: str, message: str, sweep: list[str]
 ) -> None:
-    done = run(*sweep, argument, "logger=none", cwd=tmp_path)
-    assert done.returncode in (1, 2)
-    (line,) = done.stderr.strip().splitlines()
+    process = run(*sweep, argument, "logger=none", cwd=tmp_path)
+    assert process.returncode in (1, 2)
+    (line,) = process.stderr.strip().splitlines()
     assert line.startswith("error")
     assert message in line
     assert not list(tmp_path.rglob("trace.csv"))
@@ -122,50 +122,50 @@ def test_wrong_input_is_one_line(
 
 @pytest.mark.slow
 def test_a_sweep_with_a_value_of_the_wrong_type_is_one_line(tmp_path: Path) -> None:
-    done = run("-m", "optimizer.steps=1,many", *QUICK[::2], cwd=tmp_path)
-    assert done.returncode == 1
-    (line,) = done.stderr.strip().splitlines()
+    process = run("-m", "optimizer.steps=1,many", *QUICK[::2], cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.strip().splitlines()
     assert "error in job optimizer.steps=many" in line
     assert "could not be converted to Integer" in line
 
 
 def test_an_unknown_choice_lists_the_choices(tmp_path: Path) -> None:
-    done = run("optimizer=adm", cwd=tmp_path)
-    assert done.returncode != 0
-    assert "Could not find 'optimizer/adm'" in done.stderr
+    process = run("optimizer=adm", cwd=tmp_path)
+    assert process.returncode != 0
+    assert "Could not find 'optimizer/adm'" in process.stderr
     for choice in ("adam", "lbfgs", "sgd"):
-        assert choice in done.stderr
+        assert choice in process.stderr
 
 
 def test_help_reads_like_documentation(tmp_path: Path) -> None:
-    done = run("--help", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    process = run("--help", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
     choices = {file.stem for group in GROUPS for file in (ROOT / "conf" / group).glob("*.yaml")}
-    assert choices <= set(done.stdout.split())
-    assert done.stdout.count("python run.py") >= 5
-    words = " ".join(done.stdout.split())
+    assert choices <= set(process.stdout.split())
+    assert process.stdout.count("python run.py") >= 5
+    words = " ".join(process.stdout.split())
     for key in documented_keys().values():
         assert f" {key.name} {key.text}" in words
-    assert "$" not in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "$" not in process.stdout
+    assert max(map(len, process.stdout.splitlines())) <= 80
 
 
 @pytest.mark.slow
 def test_imagenet_weights_without_a_network(tmp_path: Path) -> None:
-    done = run("backbone=vgg19", *QUICK, cwd=tmp_path, TORCH_HOME=str(tmp_path / "torch"))
-    assert done.returncode != 0
-    last = done.stderr.strip().splitlines()[-1]
+    process = run("backbone=vgg19", *QUICK, cwd=tmp_path, TORCH_HOME=str(tmp_path / "torch"))
+    assert process.returncode != 0
+    last = process.stderr.strip().splitlines()[-1]
     assert last.startswith("error: could not download vgg19-")
     assert str(tmp_path / "torch" / "hub" / "checkpoints") in last
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in process.stderr
 
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         folder = f"hydra.run.dir={tmp_path / name}"
-        done = run(*QUICK, "init=noise", "seed=0", "logger=none", folder, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+        process = run(*QUICK, "init=noise", "seed=0", "logger=none", folder, cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
     a, b = ((tmp_path / name / "image.png").read_bytes() for name in ("a", "b"))
     assert a == b
 
@@ -173,8 +173,8 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_picture_of_ones_own(tmp_path: Path) -> None:
     Image.radial_gradient("L").resize((80, 60)).save(tmp_path / "my picture.png")
-    done = run(*QUICK, "content='my picture.png'", "logger=none", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    process = run(*QUICK, "content='my picture.png'", "logger=none", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
     with Image.open(the_folder(tmp_path) / "image.png") as image:
         assert image.size == (32, 24)
 
@@ -203,9 +203,9 @@ def pictures_of_the_user(folder: Path) -> dict[str, bytes]:
 )
 def test_files_of_the_user_stay(tmp_path: Path, arguments: list[str], message: str) -> None:
     before = pictures_of_the_user(tmp_path)
-    done = run(*QUICK, *arguments, "logger=none", "hydra.run.dir=.", cwd=tmp_path)
-    assert done.returncode != 0
-    (line,) = done.stderr.strip().splitlines()
+    process = run(*QUICK, *arguments, "logger=none", "hydra.run.dir=.", cwd=tmp_path)
+    assert process.returncode != 0
+    (line,) = process.stderr.strip().splitlines()
     assert message in line
     assert "hydra.run.dir=outputs/NAME" in line
     after = contents(tmp_path)
@@ -220,13 +220,13 @@ def test_a_folder_can_be_run_into_again(tmp_path: Path) -> None:
     Image.radial_gradient("L").save(tmp_path / "me.png")
     again = [*QUICK, "content=me.png", "logger=none", "hydra.run.dir=."]
     for seed in ("0", "1"):
-        done = run(*again, "init=noise", f"seed={seed}", cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+        process = run(*again, "init=noise", f"seed={seed}", cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
         assert json.loads((tmp_path / "record.json").read_text())["seed"] == int(seed)
     before = contents(tmp_path)
     (tmp_path / "bad.jpg").write_text("not an image")
-    done = run(*again, "style=bad.jpg", cwd=tmp_path)
-    assert "bad.jpg is not an image" in done.stderr
+    process = run(*again, "style=bad.jpg", cwd=tmp_path)
+    assert "bad.jpg is not an image" in process.stderr
     after = contents(tmp_path)
     for name in ("image.png", "record.json", "config.yaml", "trace.csv", ".nst-run", "me.png"):
         assert after[name] == before[name], name
@@ -238,9 +238,9 @@ def test_jobs_of_a_sweep_never_share_a_folder(tmp_path: Path, launcher: str) -> 
     sweep = ["-m", *QUICK, "logger=none", "init=noise", "seed=0,1", "size=32,48"]
     sweep += [f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep"]
     for subdir in (".", "s${seed}"):
-        done = run(*sweep, f"hydra.sweep.subdir={subdir}", cwd=tmp_path)
-        assert done.returncode != 0
-        (line,) = done.stderr.strip().splitlines()
+        process = run(*sweep, f"hydra.sweep.subdir={subdir}", cwd=tmp_path)
+        assert process.returncode != 0
+        (line,) = process.stderr.strip().splitlines()
         assert "would be the folder of more than one job of this sweep" in line
         assert not (tmp_path / "sweep").exists()
 
@@ -252,7 +252,7 @@ def test_a_shared_folder_that_only_jobs_can_tell_is_refused_by_them(
 ) -> None:
     sweep = ["-m", *QUICK, "logger=none", "init=noise", "seed=0,1", "report=false"]
     sweep += [f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep"]
-    done = run(*sweep, "hydra.sweep.subdir=${hydra:job.name}", cwd=tmp_path)
-    assert done.returncode != 0
-    assert "would be the folder of more than one job" in done.stdout
+    process = run(*sweep, "hydra.sweep.subdir=${hydra:job.name}", cwd=tmp_path)
+    assert process.returncode != 0
+    assert "would be the folder of more than one job" in process.stdout
     assert load_runs(tmp_path)["seed"].tolist() == [0]

@@ -42,17 +42,17 @@ def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pip(cwd: Path, command: str, *arguments: str) -> None:
     options = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
     start_pip = [sys.executable, "-m", "pip", command, *options, *arguments]
-    done = start(start_pip, cwd, {})
-    assert done.returncode == 0, done.stderr
+    process = start(start_pip, cwd, {})
+    assert process.returncode == 0, process.stderr
 
 
 def nst(site: Path, cwd: Path, *arguments: str, script: bool = False) -> str:
     """Run the installed program; what it printed."""
     module = [sys.executable, "-m", "nst"]
     command = [sys.executable, str(site / "bin" / "nst")] if script else module
-    done = start([*command, *arguments], cwd, {"PYTHONPATH": str(site)})
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    process = start([*command, *arguments], cwd, {"PYTHONPATH": str(site)})
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
@@ -77,8 +77,8 @@ def test_a_run_of_ones_own_pictures(site: Path, tmp_path: Path, script: bool) ->
 
 def test_it_is_the_wheel_that_runs(site: Path, tmp_path: Path) -> None:
     code = "import nst, experiments, nst.command.configs as c; print(nst.__file__, c.CONF)"
-    done = start([sys.executable, "-c", code], tmp_path, {"PYTHONPATH": str(site)})
-    assert done.stdout.split() == [str(site / "nst" / "__init__.py"), str(site / "nst" / "conf")]
+    process = start([sys.executable, "-c", code], tmp_path, {"PYTHONPATH": str(site)})
+    assert process.stdout.split() == [str(site / "nst" / "__init__.py"), str(site / "nst" / "conf")]
 
 
 def test_the_help_lists_what_the_wheel_holds(site: Path, tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ def test_candidates_make_a_table_and_sheets(
     judge = load_backbone("squeezenet1_0", "random")
     state = {
         f"{i}.{key}": value.contiguous()
-        for i, stage in enumerate(judge.chain.values())
-        for key, value in stage.state_dict().items()
+        for i, module in enumerate(judge.chain.values())
+        for key, value in module.state_dict().items()
     }
     torch.save(state, tmp_path / "judge.pth")
     common = f"--judge {tmp_path}/judge.pth --output {tmp_path}/out --size 32"

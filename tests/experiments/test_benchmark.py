@@ -47,7 +47,7 @@ def test_one_step_of_the_baseline_is_one_evaluation(mini: Backbone, larger: Tens
 
 def test_the_baselines_network_is_plain_and_a_copy(mini: Backbone) -> None:
     plain = PlainVGG(mini, "relu_2")
-    assert list(plain.stages) == ["conv_1", "relu_1", "conv_2", "relu_2"]
+    assert list(plain.chain) == ["conv_1", "relu_1", "conv_2", "relu_2"]
     weights = [p for p in plain.parameters() if p.ndim == 4]
     assert all(w.is_contiguous() for w in weights)
     assert weights[0].data_ptr() != next(mini.parameters()).data_ptr()

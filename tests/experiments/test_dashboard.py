@@ -133,9 +133,9 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_help_needs_no_extra() -> None:
     command = [sys.executable, "-m", "experiments.dashboard", "--help"]
-    done = subprocess.run(command, cwd=CONF.parent, capture_output=True, text=True)
-    assert done.returncode == 0
-    assert "--study" in done.stdout
+    process = subprocess.run(command, cwd=CONF.parent, capture_output=True, text=True)
+    assert process.returncode == 0
+    assert "--study" in process.stdout
 
 
 def test_the_package_is_imported_quietly() -> None:

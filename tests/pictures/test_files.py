@@ -46,13 +46,13 @@ def test_every_mode_becomes_rgb(tmp_path: Path) -> None:
         assert opened.mode == "RGB"
         assert opened.size == (4, 4)
         if mode not in ("1", "I;16", "P"):
-            grey = mode in ("L", "LA")
-            assert opened.getpixel((0, 0)) == ((76, 76, 76) if grey else (255, 0, 0))
+            gray = mode in ("L", "LA")
+            assert opened.getpixel((0, 0)) == ((76, 76, 76) if gray else (255, 0, 0))
 
 
 def test_sixteen_bits_keep_their_tones(tmp_path: Path) -> None:
-    grey = np.linspace(0, 65535, 16, dtype=np.uint16).reshape(4, 4)
-    opened = files.open_image(save(tmp_path / "deep.png", Image.fromarray(grey)))
+    gray = np.linspace(0, 65535, 16, dtype=np.uint16).reshape(4, 4)
+    opened = files.open_image(save(tmp_path / "deep.png", Image.fromarray(gray)))
     assert np.asarray(opened)[..., 0].ravel().tolist() == [17 * i for i in range(16)]
     dark = Image.fromarray(np.full((4, 4), 200, dtype=np.uint16))
     assert files.open_image(save(tmp_path / "dark.png", dark)).getpixel((0, 0)) == (1, 1, 1)

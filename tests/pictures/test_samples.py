@@ -22,7 +22,7 @@ def test_samples_open_by_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAINTINGS)
-def test_paintings_are_seeded_and_colourful(name: str) -> None:
+def test_paintings_are_seeded_and_colorful(name: str) -> None:
     a = np.asarray(draw(name, 0, 96))
     assert np.array_equal(a, np.asarray(draw(name, 0, 96)))
     assert not np.array_equal(a, np.asarray(draw(name, 1, 96)))

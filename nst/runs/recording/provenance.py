@@ -43,8 +43,10 @@ def git_commit(root: Path = _ROOT) -> tuple[str | None, bool]:
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(root), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        return done.stdout.strip()
+        process = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=environment
+        )
+        return process.stdout.strip()
 
     try:
         git("ls-files", "--error-unmatch", *_OWN_FILES)

@@ -20,8 +20,8 @@ def test_a_record_means_complete(run_folder: Path) -> None:
     assert json.loads((run_folder / "record.json").read_text()) == {"status": "completed"}
 
 
-def dot(colour: str) -> Image.Image:
-    return Image.new("RGB", (2, 2), colour)
+def dot(color: str) -> Image.Image:
+    return Image.new("RGB", (2, 2), color)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -29,14 +29,14 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
-def finish(folder: Path, colour: str, step: int = 0) -> dict[str, bytes]:
+def finish(folder: Path, color: str, step: int = 0) -> dict[str, bytes]:
     """A whole run; what its folder holds then."""
     run = RunFolder(folder)
-    run.save_image("image.png", dot(colour))
-    run.save_image(f"snapshots/step_{step:06d}.png", dot(colour))
+    run.save_image("image.png", dot(color))
+    run.save_image(f"snapshots/step_{step:06d}.png", dot(color))
     with run.open_trace(["tv"]):
         pass
-    run.save_record({"colour": colour})
+    run.save_record({"color": color})
     return contents(folder)
 
 
@@ -62,7 +62,7 @@ def test_a_finished_result_stays_until_the_next_is_complete(run_folder: Path) ->
     assert set(swapped) == {
         *("image.png", "record.json", "trace.csv", ".nst-run", "snapshots/step_000002.png"),
     }
-    assert json.loads(swapped["record.json"]) == {"colour": "blue"}
+    assert json.loads(swapped["record.json"]) == {"color": "blue"}
     assert swapped["image.png"] != earlier["image.png"]
     check_folder(run_folder, {})  # and can be replaced in its turn
     assert finish(run_folder, "red", step=1) == earlier
@@ -86,7 +86,7 @@ def test_a_swap_that_fails_is_undone(
 
     monkeypatch.setattr("nst.runs.recording.folder.os.replace", fails_once)
     with pytest.raises(PermissionError):
-        later.save_record({"colour": "blue"})
+        later.save_record({"color": "blue"})
     after = contents(run_folder)
     assert {k: v for k, v in after.items() if not k.startswith("unfinished/")} == earlier
     for name in unfinished.keys() - {".nst-run"}:
@@ -121,9 +121,9 @@ def test_a_file_that_appears_during_a_run_stays(run_folder: Path) -> None:
     later.save_image("sheet.png", dot("blue"))
     (run_folder / "sheet.png").write_text("mine")
     with pytest.raises(InputError, match=r"sheet\.png"):
-        later.save_record({"colour": "blue"})
+        later.save_record({"color": "blue"})
     assert (run_folder / "sheet.png").read_text() == "mine"
-    assert json.loads((run_folder / "record.json").read_text()) == {"colour": "red"}
+    assert json.loads((run_folder / "record.json").read_text()) == {"color": "red"}
     first = RunFolder(run_folder.parent / "other")
     (first.path / "sheet.png").write_text("mine")
     with pytest.raises(InputError, match=r"sheet\.png"):
@@ -188,11 +188,9 @@ def test_many_folders_become_a_table(tmp_path: Path) -> None:
 
 
 def test_a_sheet_keeps_shapes_and_shows_every_picture() -> None:
-    colours = ["red", "green", "blue"]
+    fills = ["red", "green", "blue"]
     shapes = [(40, 80), (200, 100), (90, 60)]
-    pictures = [
-        (f"label {c}", Image.new("RGB", s, c)) for c, s in zip(colours, shapes, strict=True)
-    ]
+    pictures = [(f"label {c}", Image.new("RGB", s, c)) for c, s in zip(fills, shapes, strict=True)]
     colors = sheet(pictures).getcolors(maxcolors=100_000)
     assert colors is not None
     areas = {color: count for count, color in colors}

@@ -24,8 +24,8 @@ def test_labels_of_layer_sets(layers: list[str], label: str) -> None:
 
 def test_one_position_has_one_label(composed: Compose) -> None:
     """Whatever name it was asked for by."""
-    asked = ("conv4_2", "conv_10")
-    labels = {facets(composed(f"content_layer={name}"))["layers"]["content"] for name in asked}
+    names = ("conv4_2", "conv_10")
+    labels = {facets(composed(f"content_layer={name}"))["layers"]["content"] for name in names}
     assert labels == {"conv_10"}
 
 
@@ -42,13 +42,13 @@ def test_tags_of_the_tasks(composed: Compose) -> None:
 
 
 def test_tags_fit_and_differ(composed: Compose) -> None:
-    everything = [f"{kind}_{k}" for kind in ("conv", "relu") for k in range(1, 17, 2)]
+    everything = [f"{stem}_{k}" for stem in ("conv", "relu") for k in range(1, 17, 2)]
     tags = [
         run_tags(composed(f"style_layers=[{','.join(names)}]"))
         for names in (everything, [*everything, "pool_5"], [*everything, "pool_4"])
     ]
-    assert max(len(tag) for one in tags for tag in one) <= 64
-    assert len({tuple(one) for one in tags}) == 3
+    assert max(len(tag) for each in tags for tag in each) <= 64
+    assert len({tuple(each) for each in tags}) == 3
     assert len(short_tag("x" * 65)) == 64
     assert short_tag("x" * 65) != short_tag("x" * 66)
     assert short_tag("x" * 64) == "x" * 64
@@ -59,8 +59,8 @@ def test_a_tag_is_there_once(composed: Compose) -> None:
 
 
 def test_facets_are_plain_values(composed: Compose) -> None:
-    found = facets(composed("content_layer=input", "style_layers=[conv_16,pool_2]"))
-    assert found == {
+    values = facets(composed("content_layer=input", "style_layers=[conv_16,pool_2]"))
+    assert values == {
         "layers": {
             **{"content": "input", "content_depth": 0},
             **{"style": "conv_16+pool_2", "style_depth": 16},

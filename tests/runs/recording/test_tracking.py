@@ -30,8 +30,8 @@ def sync(*folders: Path) -> None:
     """Upload the offline runs of folders, as a user does."""
     runs = [str(run) for folder in folders for run in folder.glob("wandb/offline-run-*")]
     command = [sys.executable, "-m", "wandb", "sync", *runs]
-    done = subprocess.run(command, cwd=folders[0], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run(command, cwd=folders[0], capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
 
 
 def test_a_run_is_logged_into_its_own_folder(composed: Compose, run_folder: Path) -> None:
