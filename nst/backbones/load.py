@@ -63,16 +63,18 @@ def load_backbone(
     backbone = build(name, pooling)
     if weights == "random":
         randomize(backbone, seed, calibration_images())
-        backbone.weights = WeightsRecord("random", _parameters_sha256(backbone))
+        backbone.weights_record = WeightsRecord("random", _parameters_sha256(backbone))
     elif weights == "kmeans":
         _learn_kmeans(backbone, seed)
-        backbone.weights = WeightsRecord("kmeans", _parameters_sha256(backbone))
+        backbone.weights_record = WeightsRecord("kmeans", _parameters_sha256(backbone))
     else:
         path = weights_path(name, weights)
         fill(backbone, read_state(path), path)
         label = weights if weights in ("shipped", "imagenet") else str(path)
         with path.open("rb") as file:
-            backbone.weights = WeightsRecord(label, hashlib.file_digest(file, "sha256").hexdigest())
+            backbone.weights_record = WeightsRecord(
+                label, hashlib.file_digest(file, "sha256").hexdigest()
+            )
     for parameter in backbone.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

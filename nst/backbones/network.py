@@ -42,7 +42,7 @@ class Backbone(nn.Module):
     def __init__(self, name: str, chain: Mapping[str, nn.Module]):
         super().__init__()
         self.name = name
-        self.weights = WeightsRecord("none", "")
+        self.weights_record = WeightsRecord("none", "")
         self.chain = nn.ModuleDict(dict(chain))
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
@@ -67,16 +67,16 @@ class Backbone(nn.Module):
         Raises:
             InputError: the image is too small for the deepest layer.
         """
-        asked = set(layers)
-        features = {"input": images} if "input" in asked else {}
-        missing = asked - {"input"}
+        requested = set(layers)
+        features = {"input": images} if "input" in requested else {}
+        missing = requested - {"input"}
         x = self.normalize(images)
         previous = "input"
         for name, module in self.chain.items():
             if not missing:
                 break
             if isinstance(module, nn.ReLU):
-                x = F.relu(x, inplace=previous not in asked)
+                x = F.relu(x, inplace=previous not in requested)
             else:
                 self.require_room(name, x, images)
                 by_winograd = convolutions.forward(module, x) if convolutions else None

@@ -64,32 +64,32 @@ def _means(x: Tensor, padding: int = 0) -> Tensor:
     return F.conv2d(x, kernel, stride=2, padding=padding, groups=x.shape[1])
 
 
-def blur_pool_backward(g: Tensor, entered: torch.Size) -> Tensor:
+def blur_pool_backward(g: Tensor, shape: torch.Size) -> Tensor:
     """Backward of :func:`blur_pool`.
 
     Args:
-        g: the gradient at what left, (N, C, H // 2, W // 2)
-        entered: the shape of what entered, (N, C, H, W)
+        g: the gradient at the output, (N, C, H // 2, W // 2)
+        shape: of the input, (N, C, H, W)
 
     Returns:
-        The gradient at what entered, dense, in the memory format of g.
+        The gradient at the input, dense, in the memory format of g.
     """
-    odd = entered[2] % 2, entered[3] % 2
+    odd = shape[2] % 2, shape[3] % 2
     g = F.pad(g * 0.25, (0, odd[1], 0, odd[0])) if any(odd) else g * 0.25
     enlarged = F.interpolate(g, scale_factor=2, mode="bilinear", align_corners=False)
-    return enlarged[:, :, : entered[2], : entered[3]].clone() if any(odd) else enlarged
+    return enlarged[:, :, : shape[2], : shape[3]].clone() if any(odd) else enlarged
 
 
-def make_pool(kind: str, kernel: int = 2, ceil_mode: bool = False) -> nn.Module:
+def make_pool(pooling: str, kernel: int = 2, ceil_mode: bool = False) -> nn.Module:
     """A module that halves the size; kernel and ceil_mode are for ``max`` and ``avg``."""
-    if kind == "blur":
+    if pooling == "blur":
         return BlurPool2d()
-    if kind == "max":
+    if pooling == "max":
         return nn.MaxPool2d(kernel, stride=2, ceil_mode=ceil_mode)
     return nn.AvgPool2d(kernel, stride=2, ceil_mode=ceil_mode)
 
 
 def pooling_of(module: nn.Module) -> str:
     """The name under which :func:`make_pool` made a module."""
-    kinds = {nn.MaxPool2d: "max", nn.AvgPool2d: "avg", BlurPool2d: "blur"}
-    return kinds[type(module)]
+    names = {nn.MaxPool2d: "max", nn.AvgPool2d: "avg", BlurPool2d: "blur"}
+    return names[type(module)]

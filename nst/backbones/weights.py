@@ -26,7 +26,11 @@ _IMAGENET = {
 
 
 def weights_path(name: str, weights: str) -> Path:
-    """The file that holds these weights, downloaded first if they are torchvision's."""
+    """The file that holds these weights, downloaded first if they are torchvision's.
+
+    Raises:
+        InputError: the backbone has no such weights, no such file exists, or a download failed.
+    """
     if weights == "shipped":
         if name not in SHIPPED:
             raise InputError(
@@ -78,7 +82,11 @@ def _imagenet_file(name: str) -> Path:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors of a state dict, never executing what a file holds."""
+    """Tensors of a state dict, never executing what a file holds.
+
+    Raises:
+        InputError: it is no state dict, or cannot be read.
+    """
     try:
         if path.suffix == ".safetensors":
             state: object = load_file(path)
@@ -104,16 +112,20 @@ def _torchvision_keys(backbone: Backbone) -> dict[str, str]:
 
 
 def fill(backbone: Backbone, state: Mapping[str, Tensor], path: Path) -> None:
-    """Copy a state dict in, whole or features only, checking it key by key."""
+    """Copy a state dict in, whole or features only, checking it key by key.
+
+    Raises:
+        InputError: a key is missing or unknown, or its values do not fit or are not finite.
+    """
     if any(key.startswith("features.") for key in state):
         state = {
             key.removeprefix("features."): value
             for key, value in state.items()
             if key.startswith("features.")
         }
-    own = _torchvision_keys(backbone)
+    names = _torchvision_keys(backbone)
     expected = dict(backbone.chain.named_parameters())
-    for key, name in own.items():
+    for key, name in names.items():
         parameter = expected[name]
         if key not in state:
             raise InputError(f"{path} does not fit {backbone.name}: it has no features.{key}")
@@ -124,11 +136,11 @@ def fill(backbone: Backbone, state: Mapping[str, Tensor], path: Path) -> None:
             )
         if not torch.isfinite(state[key].float()).all():
             raise InputError(f"{path}: features.{key} holds NaN or infinite values")
-    extra = sorted(set(state) - set(own))
+    extra = sorted(set(state) - set(names))
     if extra:
         raise InputError(
             f"{path} does not fit {backbone.name}: it also has features.{extra[0]}"
             + (f" and {len(extra) - 1} more" if len(extra) > 1 else "")
         )
-    values = {name: state[key].to(torch.float32) for key, name in own.items()}
+    values = {name: state[key].to(torch.float32) for key, name in names.items()}
     backbone.chain.load_state_dict(values, assign=True)

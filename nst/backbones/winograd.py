@@ -1,6 +1,6 @@
 """Convolutions 3×3 with fewer products, for processors (Lavin & Gray 2016, arXiv 1509.09308).
 
-F(m, 3) makes m outputs of a filter with three taps from m + 2 products instead of 3m. Taken along
+F(m, 3) makes m outputs of a filter of three weights from m + 2 products instead of 3m. Taken along
 both axes, a tile of m×m' outputs is ``Aᵀ[(G w G'ᵀ) ⊙ (Bᵀ x B')]A'``: what depends on the weights is
 computed once, what is left between the transforms is a matrix product over channels for each of
 the (m+2)(m'+2) places in a tile. Here each transform is one small matrix product too, with the
@@ -114,14 +114,14 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, torch.dtype], Tensor] = {}
+        self._blocks: dict[tuple[str, torch.dtype], Tensor] = {}
 
     def __call__(self, name: str, dtype: torch.dtype, *shape: int) -> Tensor:
         """A contiguous tensor of any content."""
-        count, held = math.prod(shape), self._held.get((name, dtype))
-        if held is None or held.numel() < count:
-            held = self._held[name, dtype] = torch.empty(count, dtype=dtype)
-        return held[:count].view(shape)
+        count, block = math.prod(shape), self._blocks.get((name, dtype))
+        if block is None or block.numel() < count:
+            block = self._blocks[name, dtype] = torch.empty(count, dtype=dtype)
+        return block[:count].view(shape)
 
 
 def transform_weights(weight: Tensor, rows: Axis, columns: Axis) -> Tensor:
@@ -276,7 +276,7 @@ def pays(conv: nn.Conv2d, x: Tensor) -> bool:
 
     With few channels the transforms cost more than they save, with few pixels reading the larger
     weights does. In bfloat16 products cost half, and what is gained must be worth the rounding.
-    It does not depend on the number of images, so that each in a batch goes the way it would alone.
+    It does not depend on the number of images: each in a batch is computed as it would be alone.
     """
     return x.device.type == "cpu" and _pays(conv, x.shape, x.dtype)
 
@@ -324,17 +324,17 @@ class Convolutions:
         """The convolution, and its ReLU if relu; None where direct computation is faster."""
         if not isinstance(conv, nn.Conv2d) or not pays(conv, x):
             return None
-        weights, transforms = self._held(conv, backwards=False)
+        weights, transforms = self._prepared(conv, backwards=False)
         return convolve(x, weights, transforms, self._scratch, conv.bias, relu)
 
     def backward(self, conv: nn.Conv2d, g: Tensor) -> Tensor | None:
         """The gradient with respect to the input; None where direct computation is faster."""
         if not pays(conv, g):
             return None
-        weights, transforms = self._held(conv, backwards=True)
+        weights, transforms = self._prepared(conv, backwards=True)
         return convolve(g, weights.transpose(1, 2), transforms, self._scratch)
 
-    def _held(self, conv: nn.Conv2d, backwards: bool) -> tuple[Tensor, Transforms]:
+    def _prepared(self, conv: nn.Conv2d, backwards: bool) -> tuple[Tensor, Transforms]:
         rows, columns = axes(conv)
         key = rows.m, columns.m, conv.weight.dtype, backwards
         if key not in self._transforms:

@@ -31,11 +31,16 @@ class Key:
     default: Any
 
 
-def documented_keys(kind: type = Config, prefix: str = "") -> dict[str, Key]:
-    """Every key of the config, in order."""
-    hints = typing.get_type_hints(kind)
+def documented_keys(schema: type = Config, prefix: str = "") -> dict[str, Key]:
+    """{name: key} of every key of the config, in order.
+
+    Args:
+        schema: the dataclass to list
+        prefix: of the names, as ``optimizer.``
+    """
+    hints = typing.get_type_hints(schema)
     keys: dict[str, Key] = {}
-    for item in fields(kind):
+    for item in fields(schema):
         hint, name = hints[item.name], prefix + item.name
         if dataclasses.is_dataclass(hint):
             keys |= documented_keys(typing.cast(type, hint), f"{name}.")

@@ -86,11 +86,11 @@ def canonical(name: str, backbone: str) -> str:
     Raises:
         InputError: the backbone has no such layer; the message lists those it has.
     """
-    known = aliases(backbone)
-    if name not in known:
-        hint = did_you_mean(str(name), known)
+    names = aliases(backbone)
+    if name not in names:
+        hint = did_you_mean(str(name), names)
         raise InputError(f"{backbone} has no layer {name!r}{hint}; it has {summary(backbone)}")
-    return known[name]
+    return names[name]
 
 
 def expand(name: str) -> list[str]:
@@ -102,10 +102,10 @@ def expand(name: str) -> list[str]:
     match = re.fullmatch(r"(conv_|relu_)(\d+)-(\d+)", name)
     if not match:
         return [name]
-    kind, first, last = match[1], int(match[2]), int(match[3])
+    stem, first, last = match[1], int(match[2]), int(match[3])
     if first >= last or last > 99:
         raise InputError(f"layer range {name!r} must run upwards, as conv_1-5")
-    return [f"{kind}{k}" for k in range(first, last + 1)]
+    return [f"{stem}{k}" for k in range(first, last + 1)]
 
 
 def resolve(names: str | Sequence[str], backbone: str) -> tuple[str, ...]:
@@ -114,8 +114,8 @@ def resolve(names: str | Sequence[str], backbone: str) -> tuple[str, ...]:
     Raises:
         InputError: an unknown name, an empty list, or one layer named twice.
     """
-    given = [names] if isinstance(names, str) else list(names)
-    listed = [layer for name in given for layer in expand(str(name))]
+    entries = [names] if isinstance(names, str) else list(names)
+    listed = [layer for name in entries for layer in expand(str(name))]
     if not listed:
         raise InputError(f"no layer is named; {backbone} has {summary(backbone)}")
     layers = tuple(canonical(name, backbone) for name in listed)
@@ -134,8 +134,8 @@ def depth(name: str, backbone: str) -> int:
     layer = canonical(name, backbone)
     if layer == "input":
         return 0
-    known = layers_of(backbone)
-    before = known[: known.index(layer) + 1]
+    layers = layers_of(backbone)
+    before = layers[: layers.index(layer) + 1]
     return sum(each.startswith(("conv", "fire")) for each in before)
 
 

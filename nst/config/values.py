@@ -43,20 +43,20 @@ def from_omegaconf(composed: Any) -> Config:
     return typing.cast(Config, cfg)
 
 
-def _build(kind: Any, values: Any) -> Any:
+def _build(hint: Any, values: Any) -> Any:
     """Nested dictionaries → nested dataclasses, strings → enum members."""
-    if isinstance(values, Mapping) and dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+    if isinstance(values, Mapping) and dataclasses.is_dataclass(hint):
+        hints = typing.get_type_hints(hint)
         for key in values:
             if key not in hints:
                 raise InputError(f"unknown key {key!r}{did_you_mean(str(key), hints)}")
-        make = typing.cast(type, kind)
+        make = typing.cast(type, hint)
         return make(**{str(k): _build(hints[str(k)], v) for k, v in values.items()})
-    if typing.get_origin(kind) is list and isinstance(values, list):
-        (item,) = typing.get_args(kind)
+    if typing.get_origin(hint) is list and isinstance(values, list):
+        (item,) = typing.get_args(hint)
         return [_build(item, v) for v in values]
-    if isinstance(kind, type) and issubclass(kind, Enum) and not isinstance(values, kind):
-        return kind[values]
+    if isinstance(hint, type) and issubclass(hint, Enum) and not isinstance(values, hint):
+        return hint[values]
     return values
 
 

@@ -82,9 +82,9 @@ def shifted_gram_matrices(
     """
     count_rows = features.shape[2] if rows is None else rows
     width = features.shape[3] + 1
-    own = centered(features[:, :, : count_rows + 1], shift)
-    below = count_rows + 2 - own.shape[2]  # the row below, and the end of the last slice
-    padded = positions(F.pad(own, (0, 1, 0, below)))  # rows apart by zeros: shifts are slices
+    counted = centered(features[:, :, : count_rows + 1], shift)
+    below = count_rows + 2 - counted.shape[2]  # the row below, and the end of the last slice
+    padded = positions(F.pad(counted, (0, 1, 0, below)))  # rows apart by zeros: shifts are slices
     centers = padded[:, : count_rows * width]
     weighted: Tensor = centers
     total: float | Tensor = count_rows * features.shape[3]
@@ -315,9 +315,9 @@ def _kernels(plain: Tensor, pairs: Tensor) -> Tensor:
     n, c, _ = plain.shape
     kernels = plain.new_zeros(n, c, c, 3, 3)
     kernels[..., 1, 1] = plain
-    for (down, right), one in zip(NEIGHBORS, pairs.unbind(1), strict=True):
-        kernels[..., 1 + down, 1 + right] = one
-        kernels[..., 1 - down, 1 - right] = one.transpose(1, 2)
+    for (down, right), matrix in zip(NEIGHBORS, pairs.unbind(1), strict=True):
+        kernels[..., 1 + down, 1 + right] = matrix
+        kernels[..., 1 - down, 1 - right] = matrix.transpose(1, 2)
     return kernels
 
 
@@ -334,9 +334,9 @@ def _add_weighted(
     """The same where a pair counts as much as its first position, weights (N or 1, 1, H, W)."""
     n, _, c, _ = upstream.shape
     first, second = (upstream.new_zeros(n, c, c, 3, 3) for _ in range(2))
-    for (down, right), one in zip(((0, 0), *NEIGHBORS), upstream.unbind(1), strict=True):
-        first[..., 1 + down, 1 + right] = one
-        second[..., 1 - down, 1 - right] = one.transpose(1, 2)
+    for (down, right), matrix in zip(((0, 0), *NEIGHBORS), upstream.unbind(1), strict=True):
+        first[..., 1 + down, 1 + right] = matrix
+        second[..., 1 - down, 1 - right] = matrix.transpose(1, 2)
     gradient = weights * _add_convolution(None, features, first)
     gradient = gradient + _add_convolution(None, weights * features, second)
     return gradient if into is None else into.add_(gradient)

@@ -132,12 +132,12 @@ def compute_targets(
     Raises:
         ValueError: a picture that a term imitates is not given.
     """
-    given = {"content": content, "style": style}
+    available = {"content": content, "style": style}
     targets: dict[str, Target] = {}
-    for kind, pictures in given.items():
-        imitating = [term for term in terms if term.imitates == kind]
+    for name, pictures in available.items():
+        imitating = [term for term in terms if term.imitates == name]
         if imitating and pictures is None:
-            raise ValueError(f"the loss names layers of the {kind} image, which is not given")
+            raise ValueError(f"the loss names layers of the {name} image, which is not given")
         if imitating:
             assert pictures is not None
             targets |= _targets_of(backbone, imitating, pictures, convolutions)

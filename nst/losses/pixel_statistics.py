@@ -196,20 +196,20 @@ class _Magnitudes(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         basis = _edges(x.device, x.dtype)
         products, means = gradients[0][..., :-1], gradients[0][..., -1:]
-        away = products + products.transpose(2, 3)
-        back = basis.flip(2, 3).transpose(0, 1).contiguous()
+        symmetric = products + products.transpose(2, 3)
+        transposed = basis.flip(2, 3).transpose(0, 1).contiguous()
         out = torch.zeros_like(x)
         for first, last in _strips(x):
             signed = F.conv2d(x[:, :, first : last + _REACH], basis)
             sizes = _sizes(signed)
             blocks = _blocks(sizes)
-            slope = (away[:, 0] @ sizes.flatten(2) + means[:, 0]).view_as(signed)
+            slope = (symmetric[:, 0] @ sizes.flatten(2) + means[:, 0]).view_as(signed)
             if blocks.numel():
-                shared = (away[:, 1] @ blocks.flatten(2) + means[:, 1]).view_as(blocks)
+                shared = (symmetric[:, 1] @ blocks.flatten(2) + means[:, 1]).view_as(blocks)
                 shared = F.interpolate(shared / _BLOCK**2, scale_factor=_BLOCK, mode="nearest")
                 slope[:, :, : shared.shape[2], : shared.shape[3]] += shared
             out[:, :, first : last + _REACH] += F.conv2d(
-                slope.mul_(signed).div_(sizes), back, padding=_REACH
+                slope.mul_(signed).div_(sizes), transposed, padding=_REACH
             )
         return out
 
@@ -301,5 +301,5 @@ def _outer(spread: Tensor) -> Tensor:
 
 
 def _outer_edges(spread: Tensor) -> Tensor:
-    own = spread[:, list(EDGES)]
-    return torch.cat([_outer(own), own[:, :, None] / _MEANS], 2)[:, None]
+    edges = spread[:, list(EDGES)]
+    return torch.cat([_outer(edges), edges[:, :, None] / _MEANS], 2)[:, None]

@@ -43,18 +43,20 @@ def make_loss(role: Role, settings: str | Mapping[str, Any], key: str) -> LayerL
     >>> make_loss("style", {"name": "gram", "normalization": "relative"}, "loss.style")
     Gram(normalization='relative', activation_shift=0.0, shifted_gram_share=0.0)
     """
-    known = losses(role)
+    classes = losses(role)
     if not isinstance(settings, str | Mapping):
         raise InputError(f"{key}={settings}: expected a name or {{name: …, option: …}}")
     options = {"name": settings} if isinstance(settings, str) else dict(settings)
     if "name" not in options:  # on the command line an option takes a plain name's place
-        example = ", ".join(f"{k}: {v}" for k, v in {"name": next(iter(known)), **options}.items())
-        raise InputError(f"{key}: name the loss, as {{{example}}} (there are {', '.join(known)})")
+        example = ", ".join(
+            f"{k}: {v}" for k, v in {"name": next(iter(classes)), **options}.items()
+        )
+        raise InputError(f"{key}: name the loss, as {{{example}}} (there are {', '.join(classes)})")
     name = options.pop("name")
-    if name not in known:
-        hint = did_you_mean(str(name), known)
-        raise InputError(f"{key}: no {role} loss is called {name!r}{hint} ({', '.join(known)})")
-    fields = {field.name: field for field in dataclasses.fields(_dataclass(known[name]))}
+    if name not in classes:
+        hint = did_you_mean(str(name), classes)
+        raise InputError(f"{key}: no {role} loss is called {name!r}{hint} ({', '.join(classes)})")
+    fields = {field.name: field for field in dataclasses.fields(_dataclass(classes[name]))}
     for option, value in options.items():
         if option not in fields:
             raise InputError(
@@ -62,7 +64,7 @@ def make_loss(role: Role, settings: str | Mapping[str, Any], key: str) -> LayerL
                 f"(it has {', '.join(fields) or 'none'})"
             )
         _check_type(f"{key}.{option}", value, fields[option].default)
-    return known[name](**options)
+    return classes[name](**options)
 
 
 def _dataclass(loss: type[LayerLoss]) -> Any:

@@ -63,10 +63,10 @@ class FirstOrder(PixelOptimizer):
         images.copy_(torch.where(per_image(self._share) < 1, shortened, images))
         if self._clamp:
             images.clamp_(0, 1)
-        kept, self._terms, self._gradient, diverged = self._guard.check(
+        accepted, self._terms, self._gradient, diverged = self._guard.check(
             images, *self._evaluate(images)
         )
-        images.copy_(kept)
+        images.copy_(accepted)
         for name in ("exp_avg", "momentum_buffer"):  # not exp_avg_sq, which sets Adam's scale
             if isinstance(self._optimizer.state[images].get(name), Tensor):
                 self._optimizer.state[images][name].masked_fill_(per_image(diverged), 0)

@@ -162,7 +162,7 @@ class LBFGS(PixelOptimizer):
     double again with every new best.
     """
 
-    STATE = ("index", "_images", "_terms", "_gradient_now", "_guard", "_pairs", "_step_length")
+    STATE = ("index", "_images", "_terms", "_gradient", "_guard", "_pairs", "_step_length")
 
     def __init__(
         self,
@@ -190,11 +190,11 @@ class LBFGS(PixelOptimizer):
         """
         self._evaluate, self._lr, self._clamp = evaluate, lr, clamp
         self._images = start.detach().clamp(0, 1) if clamp else start.detach().clone()
-        self._terms, self._gradient_now = evaluate(self._images)
-        self._guard = Guard(self._images, self._terms, self._gradient_now, divergence_factor)
-        flat = self._gradient_now.flatten(1)
+        self._terms, self._gradient = evaluate(self._images)
+        self._guard = Guard(self._images, self._terms, self._gradient, divergence_factor)
+        flat = self._gradient.flatten(1)
         self._pairs = CurvaturePairs(flat, history_size, initial_hessian_scale)
-        self._step_length = StepLength(self._guard.best, self._gradient_now[0].numel())
+        self._step_length = StepLength(self._guard.best, self._gradient[0].numel())
 
     def step(self) -> Step:
         """As :meth:`PixelOptimizer.step`."""
@@ -204,7 +204,7 @@ class LBFGS(PixelOptimizer):
         return Step(self.index - 1, self._images, self._terms, self._guard.restarts)
 
     def _update(self) -> None:
-        flat, images, guard = self._gradient_now.flatten(1), self._images, self._guard
+        flat, images, guard = self._gradient.flatten(1), self._images, self._guard
         direction = self._pairs.direction()
         uphill = dot(direction, flat) >= 0  # rounding spoilt the history: start it anew
         self._pairs.clear(uphill)
@@ -217,7 +217,7 @@ class LBFGS(PixelOptimizer):
         self._pairs.append((moved - images).flatten(1), gradient.flatten(1))
         self._pairs.clear(diverged)
         self._step_length.learn(diverged, guard.best < best, self._pairs.has_pairs())
-        self._images, self._gradient_now = moved, gradient
+        self._images, self._gradient = moved, gradient
 
     def last(self, step: Step) -> Step:
         """The best image so far."""

@@ -65,31 +65,31 @@ class Stateful:
         """
         self._require_fitting(state)
         for name, value in state.items():
-            own = getattr(self, name)
-            if isinstance(own, Stateful):
-                own.load_state_dict(value)
-            elif isinstance(own, Optimizer):
-                own.load_state_dict(copy.deepcopy(value))  # torch would share the tensors
-            elif isinstance(own, Tensor):
-                setattr(self, name, value.detach().clone().to(own))
+            current = getattr(self, name)
+            if isinstance(current, Stateful):
+                current.load_state_dict(value)
+            elif isinstance(current, Optimizer):
+                current.load_state_dict(copy.deepcopy(value))  # torch would share the tensors
+            elif isinstance(current, Tensor):
+                setattr(self, name, value.detach().clone().to(current))
             else:
                 setattr(self, name, value)
 
     def _require_fitting(self, state: Any) -> None:
         _require_names(state, self.STATE)
         for name, value in state.items():
-            own = getattr(self, name)
-            if isinstance(own, Stateful):
-                own._require_fitting(value)
-            elif isinstance(own, Optimizer):
-                _require_names(value, own.state_dict())
-                (images,) = own.param_groups[0]["params"]
+            current = getattr(self, name)
+            if isinstance(current, Stateful):
+                current._require_fitting(value)
+            elif isinstance(current, Optimizer):
+                _require_names(value, current.state_dict())
+                (images,) = current.param_groups[0]["params"]
                 for buffers in value["state"].values():
                     for key, buffer in buffers.items():
                         if isinstance(buffer, Tensor) and buffer.ndim:  # Adam's step has no shape
                             _require_shape(key, buffer, images)
-            elif isinstance(own, Tensor):
-                _require_shape(name, value, own)
+            elif isinstance(current, Tensor):
+                _require_shape(name, value, current)
 
 
 def _require_names(state: Any, names: Iterable[str]) -> None:
@@ -98,10 +98,10 @@ def _require_names(state: Any, names: Iterable[str]) -> None:
         raise ValueError(f"expected the state {sorted(names)}, not {present}")
 
 
-def _require_shape(name: str, value: Any, own: Tensor) -> None:
+def _require_shape(name: str, value: Any, like: Tensor) -> None:
     shape = tuple(value.shape) if isinstance(value, Tensor) else value
-    if shape != tuple(own.shape):
-        raise ValueError(f"{name}: expected the shape {tuple(own.shape)}, not {shape}")
+    if shape != tuple(like.shape):
+        raise ValueError(f"{name}: expected the shape {tuple(like.shape)}, not {shape}")
 
 
 class PixelOptimizer(Stateful, ABC):

@@ -85,8 +85,8 @@ def test_random_weights_have_mean_activations_of_one(name: str) -> None:
 
 def test_random_weights_follow_their_seed() -> None:
     a, b, c = (load_backbone("vgg19_mini", "random", seed=s) for s in (0, 0, 1))
-    assert a.weights == b.weights
-    assert a.weights.sha256 != c.weights.sha256
+    assert a.weights_record == b.weights_record
+    assert a.weights_record.sha256 != c.weights_record.sha256
     assert torch.equal(next(a.parameters()), next(b.parameters()))
 
 
@@ -100,10 +100,10 @@ def test_random_weights_leave_the_global_generator_alone() -> None:
 
 def test_the_shipped_weights_are_named_and_fingerprinted(mini: Backbone) -> None:
     path = backbone_weights.weights_path("vgg19_mini", "shipped")
-    assert mini.weights.name == "shipped"
-    assert mini.weights.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert mini.weights_record.name == "shipped"
+    assert mini.weights_record.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    assert record["sha256"] == mini.weights.sha256  # how this very file was made
+    assert record["sha256"] == mini.weights_record.sha256  # how this very file was made
     assert path.stat().st_size < 3_000_000
 
 
@@ -118,7 +118,7 @@ def test_state_dicts_of_every_kind(tmp_path: Path, suffix: str) -> None:
     else:
         save_file(state, path)
     loaded = load_backbone("squeezenet1_0", str(path))
-    assert loaded.weights.name == str(path)
+    assert loaded.weights_record.name == str(path)
     expected = load_backbone("squeezenet1_0", "random", seed=3)
     for ours, theirs in zip(loaded.parameters(), expected.parameters(), strict=True):
         assert torch.equal(ours, theirs)
@@ -221,9 +221,9 @@ def test_imagenet_weights_are_downloaded_once_into_torchs_cache(
     assert "100" in capfd.readouterr().err  # the progress bar
     (folder / filename).unlink()  # from now on only the cache has it
     again = load_backbone("squeezenet1_0", "imagenet")
-    assert first.weights == again.weights
-    assert again.weights.name == "imagenet"
-    assert again.weights.sha256 == digest
+    assert first.weights_record == again.weights_record
+    assert again.weights_record.name == "imagenet"
+    assert again.weights_record.sha256 == digest
 
 
 def test_a_damaged_download_is_refused(

@@ -69,7 +69,7 @@ def test_learning_lowers_the_losses_and_the_result_loads(tmp_path: Path) -> None
     file = train_backbone.write_result(pupil, losses, tmp_path)
     record = json.loads((tmp_path / "vgg19_mini.json").read_text())
     backbone = load_backbone("vgg19_mini", str(file), "avg")
-    assert backbone.weights.sha256 == record["sha256"]
+    assert backbone.weights_record.sha256 == record["sha256"]
     assert record["losses_last_100"].keys() == losses[0].keys()
     features = backbone(torch.rand(1, 3, 64, 64), ["relu_16"])["relu_16"]
     assert torch.isfinite(features).all()

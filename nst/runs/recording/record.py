@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,8 +71,8 @@ def facts(cfg: Config, context: Context) -> dict[str, Any]:
 
 
 def _weights(transfer: Transfer) -> dict[str, str]:
-    weights = asdict(transfer.backbone.weights)
-    return {"weights": weights["name"], "sha256": weights["sha256"]}
+    record = transfer.backbone.weights_record
+    return {"weights": record.name, "sha256": record.sha256}
 
 
 def _precision(transfer: Transfer) -> dict[str, str | None]:
