@@ -1,4 +1,4 @@
-"""The command line before Hydra sees it: unknown keys, and what its grammar would trip over."""
+"""The command line before Hydra sees it: unknown keys, and what its grammar would misread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def prepared(arguments: Sequence[str]) -> list[str]:
 
 
 def quote_paths(arguments: Sequence[str]) -> list[str]:
-    """Quote paths that Hydra's grammar would trip over: spaces, brackets, accents, a leading ~.
+    """Quote paths that Hydra's grammar would misread: spaces, brackets, accents, a leading ~.
 
     Only outside a sweep, where a comma separates values.
 

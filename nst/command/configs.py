@@ -53,14 +53,14 @@ def compose(*overrides: str, **values: Any) -> Config:
     0.02
     """
     register()
-    given = [*overrides, *(f"{key}={_rendered(value)}" for key, value in values.items())]
-    for override in given:
+    every = [*overrides, *(f"{key}={_rendered(value)}" for key, value in values.items())]
+    for override in every:
         complaint = unknown_key(override)
         if complaint:
             raise InputError(complaint)
     try:
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-            composed = hydra.compose("config", open_keys(given))
+            composed = hydra.compose("config", open_keys(every))
     except HydraException as error:
         raise InputError(one_line(error)) from error
     return from_omegaconf(composed)

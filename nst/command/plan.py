@@ -34,15 +34,15 @@ class PlanSweep(Callback):
         """Compose and check each job; stop with one line that names the first one that is wrong."""
         if not config.hydra.sweeper._target_.endswith("BasicSweeper"):
             return  # Optuna and others choose their jobs as they go
-        given = list(config.hydra.overrides.task)
-        if any(re.match(r"study=[^'\"]*,", override) for override in given):
+        overrides = list(config.hydra.overrides.task)
+        if any(re.match(r"study=[^'\"]*,", override) for override in overrides):
             sys.exit("error: one study at a time; run the command once for each")
-        params = {**study_params(config, given), **(config.hydra.sweeper.params or {})}
+        params = {**study_params(config, overrides), **(config.hydra.sweeper.params or {})}
         with open_dict(config):
             config.hydra.sweeper.params = params
-        jobs = expand_sweep([f"{k}={v}" for k, v in params.items()] + given)
+        jobs = expand_sweep([f"{k}={v}" for k, v in params.items()] + overrides)
         _exit_where_wrong(config, jobs)
-        _write_plan(Path(config.hydra.sweep.dir), config, given, jobs)
+        _write_plan(Path(config.hydra.sweep.dir), config, overrides, jobs)
 
 
 def _exit_where_wrong(config: Any, jobs: Sequence[Sequence[str]]) -> None:
@@ -52,29 +52,29 @@ def _exit_where_wrong(config: Any, jobs: Sequence[Sequence[str]]) -> None:
             launcher.check_max_batch(config.hydra.launcher.max_batch)
     except InputError as error:
         sys.exit(f"error: {error}")
-    taken: set[Path] = set()
+    folders: set[Path] = set()
     for number, job in enumerate(jobs):
         try:
             composed, folder = _compose_job(config, number, job)
             _check(composed)
-            if folder in taken:
+            if folder in folders:
                 raise InputError(launcher.shared_folder(folder))
             if folder is not None:
-                taken.add(folder)
+                folders.add(folder)
         except (InputError, HydraException) as error:
             text = one_line(error) if isinstance(error, HydraException) else error
             sys.exit(f"error in job {','.join(job)}: {text}")
 
 
-def study_params(composed: Any, given: Sequence[str]) -> dict[str, str]:
-    """What a study sweeps, less the keys that the command line gives itself."""
+def study_params(composed: Any, overrides: Sequence[str]) -> dict[str, str]:
+    """What a study sweeps, less the keys that the command line overrides."""
     study = composed.study
     if study.name is None:
         return {}
-    own = {override.partition("=")[0].lstrip("+") for override in given}
+    replaced = {override.partition("=")[0].lstrip("+") for override in overrides}
     sweep = OmegaConf.to_container(study.sweep, resolve=True)
     assert isinstance(sweep, dict)
-    params = {key: value for key, value in sweep[study.size.name].items() if key not in own}
+    params = {key: value for key, value in sweep[study.size.name].items() if key not in replaced}
     return {open_key(f"{key}=").rstrip("="): value for key, value in params.items()}
 
 
@@ -108,11 +108,13 @@ def _check(composed: Any) -> None:
     terms_from_config(cfg)
 
 
-def _write_plan(folder: Path, composed: Any, given: Sequence[str], jobs: list[list[str]]) -> None:
+def _write_plan(
+    folder: Path, composed: Any, overrides: Sequence[str], jobs: list[list[str]]
+) -> None:
     plan = SweepPlan(
         study=composed.study.name,
         study_size=composed.study.size.name,
-        overrides=list(given),
+        overrides=list(overrides),
         jobs=jobs,
         report=bool(composed.report),
     )

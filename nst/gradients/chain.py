@@ -5,7 +5,7 @@ where a loss sits, elsewhere a byte per ReLU that says whether it was active. On
 carries a single gradient, to which each layer that has a loss adds its own.
 
 With gradient checkpointing (Chen et al. 2016, arXiv 1604.06174) the forward pass keeps of a large
-block, from pool to pool, only what enters it, and the backward pass computes it once more, both in
+block, from pool to pool, only its input, and the backward pass computes it once more, both in
 strips of rows (:mod:`nst.gradients.strips`).
 
 Weights and activations may be bfloat16; targets, statistics, losses and pixels are not. N images
@@ -31,18 +31,18 @@ from nst.losses.terms import INPUT
 
 
 @dataclass
-class Kept:
-    """One operation of the forward pass, as the backward pass needs it.
+class Saved:
+    """What the backward pass needs of one operation of the forward pass.
 
     Attributes:
-        entered: shape of what entered
-        features: what left, where a loss sees it
+        shape: of the input
+        features: the output, where a loss sees it
         mask: −1 where a ReLU was active, else 0 (int8), where no loss sees its output
         indices: of max pooling
     """
 
     operation: Operation
-    entered: torch.Size
+    shape: torch.Size
     features: Tensor | None = None
     mask: Tensor | None = None
     indices: Tensor | None = None
@@ -84,33 +84,36 @@ class ChainGradient:
         terms = LayerTerms(self.objective, images)
         terms.add(INPUT, images, (0, images.shape[2]))
         terms.close([INPUT])
-        arrived = self._walk(self.backbone.normalize(images), images, terms)
+        at_pixels = self._forward_and_backward(self.backbone.normalize(images), images, terms)
         gradient = terms.gradient(None, INPUT, images)
         if gradient is None:
             gradient = torch.zeros_like(images)
-        if arrived is not None:
-            arrived = arrived.to(images.dtype, memory_format=torch.contiguous_format)
-            gradient = gradient.addcdiv_(arrived, self.backbone.std)
+        if at_pixels is not None:
+            at_pixels = at_pixels.to(images.dtype, memory_format=torch.contiguous_format)
+            gradient = gradient.addcdiv_(at_pixels, self.backbone.std)
         zeros = images.new_zeros(images.shape[0])
         values = [terms.values.get(name, zeros) for name in self.objective.names]
         return torch.stack(values, 1), gradient
 
-    def _walk(self, x: Tensor, images: Tensor, terms: LayerTerms) -> Tensor | None:
-        """Forward and backward; the gradient at the normalised pixels x (N, 3, H, W)."""
-        entered: list[Tensor] = []  # what enters each block that is to be computed again
-        kept: list[list[Kept]] = []
+    def _forward_and_backward(self, x: Tensor, images: Tensor, terms: LayerTerms) -> Tensor | None:
+        """The gradient at the normalised pixels x (N, 3, H, W); None where no layer has a loss."""
+        inputs: list[Tensor] = []  # of each block that is to be computed again; else empty
+        saved: list[list[Saved]] = []
         for block in self.blocks:
             cut = strips(x.shape, block) if self.checkpointing else [whole_strip(x)]
             at_once = len(cut) == 1
-            entered.append(x.new_empty(0) if at_once else x)
-            kept.append([])
-            x = self._forward(x, block, cut, images, terms, kept[-1] if at_once else None)
+            inputs.append(x.new_empty(0) if at_once else x)
+            saved.append([])
+            x = self._forward(x, block, cut, images, terms, saved[-1] if at_once else None)
             terms.close(operation.layer for operation in block.operations)
         g: Tensor | None = None
         del x
-        while entered:
-            block, x, own = self.blocks[len(entered) - 1], entered.pop(), kept.pop()
-            g = self._backward(g, own, 0, terms) if own else self._again(g, x, block, images, terms)
+        while inputs:
+            block, x, of_block = self.blocks[len(inputs) - 1], inputs.pop(), saved.pop()
+            if of_block:
+                g = self._backward(g, of_block, 0, terms)
+            else:
+                g = self._recompute(g, x, block, images, terms)
         return g
 
     def _forward(
@@ -120,14 +123,14 @@ class ChainGradient:
         cut: Sequence[Strip],
         images: Tensor,
         terms: LayerTerms,
-        keep: list[Kept] | None,
+        save_to: list[Saved] | None,
     ) -> Tensor:
-        """A block, strip by strip; what leaves it, (N, C', H', W')."""
+        """The output of a block, (N, C', H', W'), strip by strip."""
         if len(cut) == 1:
-            return self._operations(x, block, cut[0], images, terms, keep)
+            return self._operations(x, block, cut[0], images, terms, save_to)
         output: Tensor | None = None
         for strip in cut:
-            y = strip.own(
+            y = strip.own_rows(
                 self._operations(strip.computed(x), block, strip, images, terms, None),
                 block.pooled,
             )
@@ -146,7 +149,7 @@ class ChainGradient:
         strip: Strip,
         images: Tensor,
         terms: LayerTerms | None,
-        keep: list[Kept] | None,
+        save_to: list[Saved] | None,
     ) -> Tensor:
         """A strip's forward pass through a block; terms: that its own rows count for."""
         for operation in block.operations:
@@ -163,47 +166,49 @@ class ChainGradient:
             if observed and terms is not None:
                 low = strip.low // 2 if pooled else strip.low
                 terms.add(operation.layer, y, strip.rows(pooled), low)
-            if keep is not None:
+            if save_to is not None:
                 rectified = operation.relu is not None or isinstance(module, nn.ReLU)
                 mask = ops.active(y) if rectified and not observed else None
-                keep.append(Kept(operation, shape, y if observed else None, mask, indices))
+                save_to.append(Saved(operation, shape, y if observed else None, mask, indices))
         return x
 
-    def _again(
+    def _recompute(
         self, g: Tensor | None, x: Tensor, block: Block, images: Tensor, terms: LayerTerms
     ) -> Tensor:
-        """A block computed once more from what enters it, x, and backward: the gradient at x."""
+        """The gradient at a block's input x; the block is computed once more."""
         gradient = ops.blank(x, x.shape)
         for strip in strips(x.shape, block):
-            kept: list[Kept] = []
-            self._operations(strip.computed(x), block, strip, images, None, kept)
+            saved: list[Saved] = []
+            self._operations(strip.computed(x), block, strip, images, None, saved)
             upstream = None if g is None else strip.computed(g, block.pooled)
             if upstream is not None:  # the strips overlap, and the backward pass works in place
                 upstream = upstream.clone(memory_format=torch.channels_last)
-            at_strip = self._backward(upstream, kept, strip.low, terms)
-            gradient[:, :, strip.first : strip.last] = strip.own(at_strip)
+            at_strip = self._backward(upstream, saved, strip.low, terms)
+            gradient[:, :, strip.first : strip.last] = strip.own_rows(at_strip)
         return gradient
 
-    def _backward(self, g: Tensor | None, kept: list[Kept], low: int, terms: LayerTerms) -> Tensor:
+    def _backward(
+        self, g: Tensor | None, saved: list[Saved], low: int, terms: LayerTerms
+    ) -> Tensor:
         """Carry the gradient g back through a block, of which row ``low`` is the first."""
-        while kept:
-            own = kept.pop()  # its features are freed as soon as they are used
-            module, layer = self.backbone.chain[own.operation.name], own.operation.layer
-            if own.features is not None:
+        while saved:
+            last = saved.pop()  # its features are freed as soon as they are used
+            module, layer = self.backbone.chain[last.operation.name], last.operation.layer
+            if last.features is not None:
                 row = low // 2 if isinstance(module, POOLS) else low
-                g = terms.gradient(g, layer, own.features, row)
+                g = terms.gradient(g, layer, last.features, row)
             assert g is not None  # the deepest operation is one where a loss sits
-            if own.operation.relu is not None or isinstance(module, nn.ReLU):
-                g = ops.relu_backward(g, own.features, own.mask)
+            if last.operation.relu is not None or isinstance(module, nn.ReLU):
+                g = ops.relu_backward(g, last.features, last.mask)
             if isinstance(module, nn.Conv2d):
-                g = self._convolution_backward(g, own.entered, module)
+                g = self._convolution_backward(g, last.shape, module)
             elif isinstance(module, nn.AvgPool2d):
-                g = ops.average_pool_backward(g, own.entered)
+                g = ops.average_pool_backward(g, last.shape)
             elif isinstance(module, BlurPool2d):
-                g = blur_pool_backward(g, own.entered)
+                g = blur_pool_backward(g, last.shape)
             elif isinstance(module, nn.MaxPool2d):
-                assert own.indices is not None
-                g = ops.max_pool_backward(g, own.entered, own.indices)
+                assert last.indices is not None
+                g = ops.max_pool_backward(g, last.shape, last.indices)
         assert g is not None
         return g
 

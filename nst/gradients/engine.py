@@ -14,6 +14,7 @@ def engine(objective: Objective, checkpointing: bool = False) -> ValueAndGradien
     """The fastest way to an objective's terms and gradients, in its backbone's precision.
 
     Args:
+        objective: on any backbone
         checkpointing: rather the one with the least memory, where the network is a plain chain
     """
     if is_chain(objective.backbone):

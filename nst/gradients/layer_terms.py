@@ -87,12 +87,15 @@ class LayerTerms:
         )
 
     def gradient(self, g: Tensor | None, layer: str, y: Tensor, low: int = 0) -> Tensor | None:
-        """What arrives at features y (N, C, rows, W) and what the layer's losses add, in place."""
+        """The upstream gradient g at features y (N, C, rows, W) plus that of the losses there."""
         terms = self.objective.at(layer)
         for term in (term for term in terms if term.name in self._gradients):
-            own, weight = self._gradients.pop(term.name), self.objective.weight(term)
-            weight = weight.view(-1, 1, 1, 1)
-            g = own.mul_(weight).to(y.dtype) if g is None else g.addcmul_(own.to(g), weight.to(g))
+            added = self._gradients.pop(term.name)
+            weight = self.objective.weight(term).view(-1, 1, 1, 1)
+            if g is None:
+                g = added.mul_(weight).to(y.dtype)
+            else:
+                g = g.addcmul_(added.to(g), weight.to(g))
         for term in (term for term in reversed(terms) if term.name in self._upstream):
             loss, reference = term.loss, self.objective.target(term).reference
             reference = loss.crop(reference, low, low + y.shape[2])

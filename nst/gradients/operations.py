@@ -1,6 +1,6 @@
 """The operations of a chain, forward and backward, without autograd.
 
-Gradients are taken with respect to what entered alone, never to weights: the network is frozen.
+Gradients are taken with respect to the input alone, never to weights: the network is frozen.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def max_pool_backward(g: Tensor, shape: torch.Size, indices: Tensor) -> Tensor:
 
 
 def average_pool_backward(g: Tensor, shape: torch.Size) -> Tensor:
-    """Backward of 2×2 averages; an odd last row or column of what entered was left out."""
+    """Backward of 2×2 averages; an odd last row or column of the input was left out."""
     g = F.interpolate(g * 0.25, scale_factor=2, mode="nearest")
     below, right = shape[2] - g.shape[2], shape[3] - g.shape[3]
     return F.pad(g, (0, right, 0, below)) if below or right else g

@@ -31,7 +31,7 @@ class Operation:
 
     @property
     def layer(self) -> str:
-        """Whose features leave."""
+        """The layer whose features are the output."""
         return self.relu or self.name
 
 
@@ -55,14 +55,19 @@ class Block:
 
 @dataclass(frozen=True)
 class Strip:
-    """Rows of what enters a block: a strip's own, and those that are computed with it."""
+    """Rows of a block's input: a strip's own, and those that are computed with it.
+
+    Attributes:
+        first, last: its own rows, from and to
+        low, high: the rows that are computed, from and to
+    """
 
     first: int
     last: int
     low: int
     high: int
 
-    def own(self, x: Tensor, pooled: bool = False) -> Tensor:
+    def own_rows(self, x: Tensor, pooled: bool = False) -> Tensor:
         """The own rows of what was computed, (N, C, rows, W), before or after the pool."""
         first, last = self.rows(pooled)
         return x[:, :, first:last]

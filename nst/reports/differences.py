@@ -99,15 +99,15 @@ def _bins(top: float, count: int = 61) -> np.ndarray:
 
 def difference_figure(differences: Sequence[Difference]) -> Figure:
     """Signed differences on one colour scale with its bar, a histogram below each."""
-    shown = differences[:_MAX_SHOWN]
-    top = max(1.0, float(np.percentile(np.abs(np.stack([d.values for d in shown])), 99)))
-    height, width = shown[0].values.shape
-    figure = new_figure(2.3 * len(shown) + 0.7, 2.2 * height / width + 1.9)
+    first = differences[:_MAX_SHOWN]
+    top = max(1.0, float(np.percentile(np.abs(np.stack([d.values for d in first])), 99)))
+    height, width = first[0].values.shape
+    figure = new_figure(2.3 * len(first) + 0.7, 2.2 * height / width + 1.9)
     with mpl.rc_context(HOUSE_STYLE):
         rows = figure.subplots(
-            2, len(shown), squeeze=False, height_ratios=[2.2 * height / width, 1]
+            2, len(first), squeeze=False, height_ratios=[2.2 * height / width, 1]
         )
-    for column, each in enumerate(shown):
+    for column, each in enumerate(first):
         above, below = rows[0, column], rows[1, column]
         picture = above.imshow(each.values, cmap="RdBu_r", vmin=-top, vmax=top)
         above.set_title(each.name, fontsize=9)

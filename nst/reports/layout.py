@@ -100,10 +100,10 @@ def originals(sweep: Sweep, panel: Panel) -> Border:
     )
     placed = {axis.key for axis in (panel.rows, panel.columns) if axis}
     everywhere = [index for line in panel.cells for index in line]
-    for kind in ("content", "style"):
-        picture = None if kind in placed else _original(sweep, kind, everywhere)
+    for key in ("content", "style"):
+        picture = None if key in placed else _original(sweep, key, everywhere)
         if picture is not None:
-            border.corner.append(Head(kind, picture))
+            border.corner.append(Head(key, picture))
     return border
 
 
@@ -118,10 +118,10 @@ def _heads(sweep: Sweep, axis: Axis | None, lines: Sequence[Sequence[int | None]
     ]
 
 
-def _original(sweep: Sweep, kind: str, indices: Sequence[int | None]) -> Image.Image | None:
+def _original(sweep: Sweep, key: str, indices: Sequence[int | None]) -> Image.Image | None:
     """The content or style image of the first of these runs that has one."""
     for index in indices:
-        if index is not None and (file := sweep.folder(index) / f"{kind}.png").is_file():
+        if index is not None and (file := sweep.folder(index) / f"{key}.png").is_file():
             return _open(file)
     return None
 

@@ -37,9 +37,9 @@ class OwnFiles(Mark):
 
     def foreign(self, names: Iterable[str]) -> list[str]:
         """Which of these files exist and are not the report's."""
-        taken = [MARK] if self.is_foreign() else []
+        mark = [MARK] if self.is_foreign() else []
         exist = [name for name in names if os.path.lexists(self.folder / name)]
-        return taken + [name for name in exist if not self.owns(name)]
+        return mark + [name for name in exist if not self.owns(name)]
 
     @contextmanager
     def replacing(self, name: str) -> Iterator[Path]:
@@ -73,10 +73,10 @@ class OwnFiles(Mark):
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove those of these files that are the report's, and empty folders around them."""
-        own = [name for name in names if self.owns(name)]
-        for name in own:
+        owned = [name for name in names if self.owns(name)]
+        for name in owned:
             (self.folder / name).unlink()
-        for parent in {parent for name in own for parent in PurePosixPath(name).parents[:-1]}:
+        for parent in {parent for name in owned for parent in PurePosixPath(name).parents[:-1]}:
             _remove_empty(self.folder / parent)
 
 
@@ -93,10 +93,10 @@ def check_report_place(folder: Path, names: Iterable[str] = ()) -> None:
     page, beside = folder / PAGE, folder / BESIDE
     if os.path.lexists(page) and not _is_own_page(page):
         raise InputError(refusal(page))
-    own = OwnFiles(beside)
-    if os.path.lexists(beside) and not own.is_genuine() and not _is_empty(beside):
+    files = OwnFiles(beside)
+    if os.path.lexists(beside) and not files.is_genuine() and not _is_empty(beside):
         raise InputError(refusal(beside))
-    foreign = own.foreign(names)
+    foreign = files.foreign(names)
     if foreign:
         raise InputError(refusal(beside / foreign[0]))
 

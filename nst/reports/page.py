@@ -113,12 +113,12 @@ def _page_head(head: Head) -> dict[str, str | None]:
 
 def _page_cell(sweep: Sweep, index: int, side: int, folder: Path) -> dict[str, Any]:
     values = {heading: sweep.value(index, column) for column, heading in metrics(sweep).items()}
-    shown = [f"{heading} {cell_text(v)}" for heading, v in values.items() if v is not None and v]
+    parts = [f"{heading} {cell_text(v)}" for heading, v in values.items() if v is not None and v]
     return {
         "picture": _embed(_jpeg(result(sweep, index), side), "jpeg"),
         "label": sweep.label(index),
         "note": note(sweep, index),
-        "metrics": " · ".join(shown),
+        "metrics": " · ".join(parts),
         "command": run_command(sweep.value(index, "overrides")),
         "file": _link(sweep.folder(index) / "image.png", folder),
     }
@@ -130,9 +130,9 @@ def _link(file: Path, folder: Path) -> str | None:
     return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else None
 
 
-def _embed(data: bytes, kind: str) -> str:
+def _embed(data: bytes, subtype: str) -> str:
     """Bytes of a picture as a data URI."""
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    return f"data:image/{subtype};base64,{base64.b64encode(data).decode()}"
 
 
 def _jpeg(image: Image.Image, side: int) -> bytes:

@@ -67,5 +67,5 @@ class SweepPlan:
             values = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        own = {item.name for item in fields(cls)}
-        return cls(**values) if isinstance(values, dict) and set(values) == own else None
+        keys = {item.name for item in fields(cls)}
+        return cls(**values) if isinstance(values, dict) and set(values) == keys else None

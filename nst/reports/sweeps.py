@@ -151,7 +151,7 @@ def _quoted(override: str) -> str:
 
 def find_missing(folder: Path, plan: SweepPlan, runs: pd.DataFrame) -> list[Missing]:
     """Jobs of the plan, and folders with Hydra's files, that have no record."""
-    done = set() if runs.empty else {tuple(sorted(o)) for o in runs["overrides"]}
+    complete = set() if runs.empty else {tuple(sorted(o)) for o in runs["overrides"]}
     begun: dict[tuple[str, ...], str] = {}
     for file in sorted(folder.rglob(".hydra/overrides.yaml")):
         run = file.parent.parent
@@ -160,7 +160,7 @@ def find_missing(folder: Path, plan: SweepPlan, runs: pd.DataFrame) -> list[Miss
     planned = {tuple(sorted(job)): tuple(job) for job in plan.jobs}
     missing = []
     for key in dict.fromkeys([*planned, *begun]):
-        if key not in done:
+        if key not in complete:
             started = begun.get(key)
             reason = _last_error(Path(started)) if started else "not started"
             missing.append(Missing(planned.get(key, key), started, reason))
@@ -208,9 +208,9 @@ def find_axes(runs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[Axis, ...]]:
     if table.duplicated(subset=keys or None).any() and runs["sweep"].nunique() > 1:
         table["sweep"] = [Path(folder).name for folder in runs["sweep"]]
         keys.insert(0, "sweep")
-    kept = runs.drop(columns=[key for key in keys if key in runs])
+    others = runs.drop(columns=[key for key in keys if key in runs])
     axes = tuple(Axis(str(key), tuple(dict.fromkeys(table[key]))) for key in keys)
-    return pd.concat([kept, table[keys]], axis=1), axes
+    return pd.concat([others, table[keys]], axis=1), axes
 
 
 def _overrides(overrides: Sequence[str]) -> dict[str, str]:

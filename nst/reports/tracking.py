@@ -66,12 +66,7 @@ def log_report(
         with open_run(folder, mode, options) as run:
             if run is None:
                 return
-            values = dict(_pictures(images))
-            with _warned("the table"):
-                values["runs"] = wandb_table(table)
-            if html is not None:
-                with _warned(html.name):
-                    values["page"] = _page(html)
+            values = _values(table, images, html)
             run.log({f"{head}/{key}": value for key, value in values.items()})
             run.summary.update(dict(summary or {}))
 
@@ -79,16 +74,27 @@ def log_report(
 @contextmanager
 def _only_log_of(folder: Path) -> Iterator[None]:
     """Remove an earlier report's log, or ``wandb sync`` would upload both; remember this one's."""
-    own = OwnFiles(folder)
-    names = [name for name in own.names() if name.startswith(f"{_WANDB}/")]
+    files = OwnFiles(folder)
+    names = [name for name in files.names() if name.startswith(f"{_WANDB}/")]
     synced = [f"{name}.synced" for name in names if name.endswith(".wandb")]  # by wandb sync
-    own.claim(synced)
-    own.remove([*names, *synced])
-    others = own.files_below(_WANDB)
+    files.claim(synced)
+    files.remove([*names, *synced])
+    others = files.files_below(_WANDB)
     try:
         yield
     finally:
-        own.claim(own.files_below(_WANDB) - others)
+        files.claim(files.files_below(_WANDB) - others)
+
+
+def _values(table: pd.DataFrame, images: Mapping[str, Path], html: Path | None) -> dict[str, Any]:
+    """{key: what W&B takes}; what it does not take is left out with a warning."""
+    values = dict(_pictures(images))
+    with _warned("the table"):
+        values["runs"] = wandb_table(table)
+    if html is not None:
+        with _warned(html.name):
+            values["page"] = _page(html)
+    return values
 
 
 def _pictures(images: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
@@ -127,11 +133,11 @@ def _column(values: list[Any]) -> list[Any]:
 
 
 @contextmanager
-def _warned(what: str) -> Iterator[None]:
+def _warned(part: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # whatever W&B raises, the report is on disk
-        log.warning("W&B did not take %s: %s", what, error)
+        log.warning("W&B did not take %s: %s", part, error)
 
 
 @contextmanager

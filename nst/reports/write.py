@@ -77,16 +77,16 @@ def write_report(sweep: Sweep, folder: Path, study: Study | None = None) -> Repo
     figures, table = _draw(sweep, study), metrics_table(sweep)
     save: dict[str, Callable[[Path], object]] = {
         **{f"{name}.png": sheet.save for name, sheet in sheets.items()},
-        **{f"{n}.{kind}": _saver(f) for n, f in figures.items() for kind in ("png", "pdf")},
+        **{f"{n}.{suffix}": _saver(f) for n, f in figures.items() for suffix in ("png", "pdf")},
         TABLE: partial(table.to_csv, index=False),
     }
     check_report_place(folder, save)
-    own = OwnFiles(folder / BESIDE)
-    own.remove(name for name in own.names() if name not in save and "/" not in name)
+    files = OwnFiles(folder / BESIDE)
+    files.remove(name for name in files.names() if name not in save and "/" not in name)
     for name, write in save.items():
-        with own.replacing(name) as file:
+        with files.replacing(name) as file:
             write(file)
-    pictures = {name: own.folder / f"{name}.png" for name in (*sheets, *figures)}
+    pictures = {name: files.folder / f"{name}.png" for name in (*sheets, *figures)}
     embedded = {name: pictures[name].read_bytes() for name in figures}
     page = _write_page(folder, render(sweep, study, panels, embedded, table, folder))
     return Report(page, pictures)
@@ -98,9 +98,9 @@ def _sheet_name(number: int, count: int) -> str:
 
 def _draw(sweep: Sweep, study: Study | None) -> dict[str, Figure]:
     """The study's own figures, and the general ones that it does not replace."""
-    own = dict(study.figures(sweep)) if study else {}
+    of_study = dict(study.figures(sweep)) if study else {}
     general = general_figures(sweep)
-    return own | {name: f for name, f in general.items() if not (own and name == "psnr")}
+    return of_study | {k: f for k, f in general.items() if not (of_study and k == "psnr")}
 
 
 def _saver(figure: Figure) -> Callable[[Path], object]:

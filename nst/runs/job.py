@@ -82,11 +82,11 @@ def run_jobs(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
 def _refused(jobs: Sequence[tuple[Config, Context]]) -> dict[int, Exception]:
     """Why jobs may not write into their folders, by number; nothing is loaded or written yet."""
     refused: dict[int, Exception] = {}
-    taken: dict[Path, int] = {}
+    owners: dict[Path, int] = {}
     for number, (cfg, context) in enumerate(jobs):
         try:
-            other = taken.setdefault(context.folder.resolve(), number)
-            if other != number:
+            owner = owners.setdefault(context.folder.resolve(), number)
+            if owner != number:
                 raise InputError(f"{context.folder} is another run's folder; give each its own")
             check_folder(context.folder, _input_files(cfg))
         except (InputError, OSError) as error:
@@ -157,22 +157,22 @@ def _optimize(transfer: Transfer, runs: Sequence[Recorder]) -> tuple[Progress, f
     rows = LossRows(runs)
     bar = tqdm(total=transfer.total_steps, unit="step", disable=None, leave=False)
     with bar, rows:
-        for now in transfer.run():
-            if now.step == 0:
+        for progress in transfer.run():
+            if progress.step == 0:
                 begin = time.perf_counter()
                 for run in runs:
                     run.attempt(run.begin, transfer.current.objectives.exact.terms)
                 opening = time.perf_counter() - begin
             for run in runs:
-                run.attempt(run.see, now)
-            rows.add(now)
+                run.attempt(run.see, progress)
+            rows.add(progress)
             for run in runs:
-                run.attempt(run.snapshot, now)
+                run.attempt(run.snapshot, progress)
             if all(run.failed for run in runs):
                 break
-            bar.update(now.step - bar.n)
+            bar.update(progress.step - bar.n)
             bar.set_postfix_str(rows.latest, refresh=False)
-    return now, opening  # step 0 is always there
+    return progress, opening  # step 0 is always there
 
 
 def _mentions(context: Context, *keys: str) -> bool:

@@ -135,14 +135,14 @@ class Transfer:
         """
         self.current, self._checked = self._first, []
         images = torch.cat([self._start(cfg) for cfg in self.cfgs]).to(self.device)
-        done, seconds = 0, 0.0
+        steps_before, seconds = 0, 0.0
         restarts = torch.zeros(len(self.cfgs), dtype=torch.int64, device=self.device)
         for number, (size, steps) in enumerate(all_passes(self.cfg)):
             if number:
                 self.current = self._pass(size)
                 images = resize(images, self.current.output)
             images = images.contiguous()  # the optimiser's vectors; backbones turn them themselves
-            timed = self._timed(self._steps(images, steps), done, done + steps)
+            timed = self._timed(self._steps(images, steps), steps_before, steps_before + steps)
             for step, spent, settled in timed:
                 seconds += spent
                 images = step.images
@@ -151,8 +151,10 @@ class Transfer:
                     if number:  # the last image of the pass before, at another size
                         continue
                 total = restarts + step.restarts
-                yield Progress(done + step.index, seconds, images, step.terms, total, settled)
-            done, restarts = done + steps, restarts + step.restarts
+                yield Progress(
+                    steps_before + step.index, seconds, images, step.terms, total, settled
+                )
+            steps_before, restarts = steps_before + steps, restarts + step.restarts
 
     def _pass(self, size: int) -> Pass:
         cfgs, task = self.cfgs, self.cfg.task

@@ -147,8 +147,10 @@ def largest_batch(cfg: Config, precision: Precision, device: torch.device) -> in
     network += _transformed_weights(cfg, backbone, precision, device)
     room = _FILL * free - network
     checkpointing = cfg.gradient_checkpointing is True
-    one, two = (peak_bytes([cfg] * n, precision, checkpointing) for n in (1, 2))
-    count = 1 + int((room - one) / max(1, two - one))  # nearly linear in the number of runs
+    of_one, of_two = (peak_bytes([cfg] * n, precision, checkpointing) for n in (1, 2))
+    count = 1 + int(
+        (room - of_one) / max(1, of_two - of_one)
+    )  # nearly linear in the number of runs
     count = max(1, min(MAX_BATCH, count))
     while count > 1 and peak_bytes([cfg] * count, precision, checkpointing) > room:
         count -= max(1, count // 10)

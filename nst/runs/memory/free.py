@@ -12,6 +12,7 @@ def available(device: torch.device, root: Path = Path("/")) -> int | None:
     """Bytes that are free on a device, or for this process; None where the system does not tell.
 
     Args:
+        device: the CPU, a CUDA device or Apple's GPU
         root: where the system's ``proc`` and ``sys`` are
     """
     if device.type == "cuda":
@@ -21,8 +22,8 @@ def available(device: torch.device, root: Path = Path("/")) -> int | None:
         free = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
         return int(free)
     limits = [_meminfo(root), *_groups(root)]
-    known = [bytes_ for bytes_ in limits if bytes_ is not None]
-    return max(0, min(known)) if known else None
+    room = [bytes_ for bytes_ in limits if bytes_ is not None]
+    return max(0, min(room)) if room else None
 
 
 def _meminfo(root: Path) -> int | None:
@@ -41,19 +42,19 @@ def _meminfo(root: Path) -> int | None:
 def _groups(root: Path) -> list[int | None]:
     """What the limits of the process's control groups leave, from its own up to the root."""
     lines = _text(root / "proc" / "self" / "cgroup").splitlines()
-    left: list[int | None] = []
-    for kind, folder, limit, used in (
+    room: list[int | None] = []
+    for controller, folder, limit, used in (
         ("", "sys/fs/cgroup", "memory.max", "memory.current"),
         (
             *("memory", "sys/fs/cgroup/memory"),
             *("memory.limit_in_bytes", "memory.usage_in_bytes"),
         ),
     ):
-        paths = [line.split(":", 2)[2] for line in lines if line.split(":", 2)[1] == kind]
+        paths = [line.split(":", 2)[2] for line in lines if line.split(":", 2)[1] == controller]
         for path in paths or ["/"]:  # in a container the files are at the top
             inner = Path(path.strip("/"))
-            left += [_left(root / folder / each, limit, used) for each in (inner, *inner.parents)]
-    return left
+            room += [_left(root / folder / each, limit, used) for each in (inner, *inner.parents)]
+    return room
 
 
 def _left(folder: Path, limit: str, used: str) -> int | None:

@@ -32,13 +32,17 @@ _STEPS = 2  # after the start: by then the optimiser holds all that it ever keep
 class PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The most bytes that the tensors made inside the block took at once.
 
+    Attributes:
+        current: bytes that they take
+        peak: the most so far
+
     ``torch.empty`` counts for nothing until something is written: a CPU gives a page of memory at
     the first touch.
     """
 
     def __init__(self, device: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.now = self.peak = 0
+        self.current = self.peak = 0
         self._device = device
         self._alive: set[int] = set()
 
@@ -54,13 +58,13 @@ class PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         key = storage._cdata
         if key not in self._alive:
             self._alive.add(key)
-            self.now += storage.nbytes()
-            self.peak = max(self.peak, self.now)
+            self.current += storage.nbytes()
+            self.peak = max(self.peak, self.current)
             weakref.finalize(storage, self._free, key, storage.nbytes())
 
     def _free(self, key: int, size: int) -> None:
         self._alive.discard(key)
-        self.now -= size
+        self.current -= size
 
 
 def peak_bytes(cfgs: Sequence[Config], precision: Precision, checkpointing: bool) -> int:

@@ -69,7 +69,7 @@ class Recorder:
         if not self.failed:
             self.failed, self.outcome = True, error
 
-    def close(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def close(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
         """Save the latest image and close what is open; the sink learns how the run ended."""
         try:
             self._steps.close()
@@ -95,18 +95,18 @@ class Recorder:
         if self._last is not None:
             self.folder.save_image("image.png", to_pil(self._image(self._last)))
 
-    def _image(self, now: Progress) -> Tensor:
+    def _image(self, progress: Progress) -> Tensor:
         """This run's image (1, 3, H, W)."""
-        return now.images[self.number : self.number + 1]
+        return progress.images[self.number : self.number + 1]
 
     def _originals(self, current: Pass) -> dict[str, Tensor]:
         """``content`` and ``style`` at the size that the run saw, as far as the task has them."""
         pictures = {"content": current.contents, "style": current.styles}
         return {name: each[self.number] for name, each in pictures.items() if each}
 
-    def see(self, now: Progress) -> None:
+    def see(self, progress: Progress) -> None:
         """Remember a step's image: it is the result if no other follows."""
-        self._last = now
+        self._last = progress
 
     def write(self, step: int, seconds: float, values: list[float]) -> None:
         """Write one step: a row of the trace, and the sink."""
@@ -118,12 +118,12 @@ class Recorder:
         """Whether the image of a step is to be saved."""
         return bool(self.cfg.snapshot_every) and step % self.cfg.snapshot_every == 0
 
-    def snapshot(self, now: Progress) -> None:
+    def snapshot(self, progress: Progress) -> None:
         """Save the image, if it is due."""
-        if self.snapshot_is_due(now.step):
-            picture = to_pil(self._image(now))
-            file = self.folder.save_image(f"snapshots/step_{now.step:06d}.png", picture)
-            self._sink.log_image(now.step, "snapshot", file, f"step {now.step}")
+        if self.snapshot_is_due(progress.step):
+            picture = to_pil(self._image(progress))
+            file = self.folder.save_image(f"snapshots/step_{progress.step:06d}.png", picture)
+            self._sink.log_image(progress.step, "snapshot", file, f"step {progress.step}")
 
     def finish(self, transfer: Transfer, values: list[float], shared: Mapping[str, Any]) -> None:
         """Write the result, the sheet and the record."""
@@ -170,7 +170,7 @@ class LossRows:
     def __enter__(self) -> LossRows:
         return self
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
         try:
             self.write()
         except Exception:
@@ -178,10 +178,12 @@ class LossRows:
                 raise
             log.warning("the losses of the last steps are lost with the device")
 
-    def add(self, now: Progress) -> None:
+    def add(self, progress: Progress) -> None:
         """Take one step's losses; write what waits where that waits for nothing."""
-        self._waiting.append((now.step, now.seconds / now.images.shape[0], now.terms))
-        if now.settled:
+        self._waiting.append(
+            (progress.step, progress.seconds / progress.images.shape[0], progress.terms)
+        )
+        if progress.settled:
             self.write()
 
     def write(self) -> None:

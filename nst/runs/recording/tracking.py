@@ -193,6 +193,8 @@ def _start(mode: Mode, options: dict[str, Any]) -> Any:
             return wandb.init(mode=attempt, reinit="create_new", settings=settings, **options)
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            rest = "logging offline; upload later with: wandb sync" if attempt == "online" else ""
-            log.warning("W&B %s failed (%s) %s", attempt, reason, rest)
+            what_now = (
+                "logging offline; upload later with: wandb sync" if attempt == "online" else ""
+            )
+            log.warning("W&B %s failed (%s) %s", attempt, reason, what_now)
     return None

@@ -79,14 +79,14 @@ def test_a_batch_takes_what_its_images_take(composed: Compose) -> None:
 
 def test_tensors_count_as_long_as_they_live() -> None:
     with PeakBytes("cpu") as counter:
-        one = torch.ones(1000)
-        view = one.view(10, 100)
-        del one
-        assert counter.now == 4000
-        two = view + view
-        del view, two
+        numbers = torch.ones(1000)
+        view = numbers.view(10, 100)
+        del numbers
+        assert counter.current == 4000
+        double = view + view
+        del view, double
         torch.empty(10**6)  # takes nothing until something is written
-    assert (counter.now, counter.peak) == (0, 8000)
+    assert (counter.current, counter.peak) == (0, 8000)
 
 
 def free(monkeypatch: pytest.MonkeyPatch, megabytes: float) -> None:
