@@ -59,6 +59,13 @@ def picture() -> Tensor:
 
 
 @pytest.fixture
+def thin_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradient checkpointing cuts small pictures too, into strips of a few rows."""
+    monkeypatch.setattr("nst.gradients.strips.NUMBERS", 0)
+    monkeypatch.setattr("nst.gradients.strips.ROWS_PER_HALO", 1)
+
+
+@pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
 

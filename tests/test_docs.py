@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -27,7 +27,7 @@ from nst.command.configs import CONF, register
 from nst.command.plan import expand_sweep, study_params
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
 from nst.losses.layer_loss import Role
-from nst.losses.registry import losses
+from nst.losses.registry import losses, option_fields
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -235,9 +235,8 @@ def loss_options() -> set[str]:
     for role in get_args(Role):
         for name, loss in losses(role).items():
             place = f"loss.pixels.{name}" if role == "pixels" else f"loss.{role}"
-            fields: Any = dataclasses.fields(loss)  # type: ignore[arg-type]
             known |= {place, f"{place}.name", f"{place}.weight"}
-            known |= {f"{place}.{field.name}" for field in fields}
+            known |= {f"{place}.{option}" for option in option_fields(loss)}
     return known
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
 import sys
@@ -21,7 +20,7 @@ from nst.config import GROUPS, documented_keys, to_dict
 from nst.config import layers as layer_names
 from nst.config.samples import PAINTINGS, PHOTOS
 from nst.losses.layer_loss import LayerLoss, Role
-from nst.losses.registry import losses
+from nst.losses.registry import losses, option_fields
 
 _HEAD = """\
 # Configuration
@@ -150,24 +149,20 @@ def _loss(name: str, loss: type[LayerLoss], key: str) -> str:
     module = inspect.getmodule(loss)
     texts = _options_in_words(loss)
     rows, lists = [], []
-    for field in dataclasses.fields(_dataclass(loss)):
-        text = texts.get(field.name, "")
+    for option, field in option_fields(loss).items():
+        text = texts.get(option, "")
         reference = re.search(r"a key of :data:`(\w+)`", text)
         if reference:
             choices = getattr(module, reference[1])
             text = text.replace(reference[0], "one of those below")
-            lists.append(_choices(field.name, choices))
-        rows.append([f"`{key}.{field.name}`", _cell(_markdown(text)), f"`{field.default}`"])
+            lists.append(_choices(option, choices))
+        rows.append([f"`{key}.{option}`", _cell(_markdown(text)), f"`{field.default}`"])
     if loss.role == "pixels":
         weight = ["`loss.tv_weight`" if name == "tv" else f"`{key}.weight`", "its weight", "`0.0`"]
         rows.insert(0, weight)
     parts = [f"#### `{name}`\n", _markdown(inspect.getdoc(module) or ""), ""]
     parts.append(_table(["option", "what it means", "default"], rows) if rows else "No options.\n")
     return "\n".join([*parts, *lists])
-
-
-def _dataclass(loss: type[LayerLoss]) -> Any:
-    return loss
 
 
 def _choices(option: str, choices: Mapping[str, Any]) -> str:

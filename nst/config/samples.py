@@ -18,7 +18,7 @@ def check_source(source: str) -> None:
         InputError: neither a sample nor a file; for what does not look like a path (no slash, no
             dot) it lists the samples.
     """
-    if source in SAMPLES or Path(source).expanduser().is_file():
+    if source in SAMPLES or source_file(source) is not None:
         return
     if any(mark in source for mark in ("/", "\\", ".")):
         raise InputError(f"{source}: no such file")
@@ -26,3 +26,9 @@ def check_source(source: str) -> None:
     raise InputError(
         f"{source}: neither an image file nor a sample{hint} (samples: {', '.join(SAMPLES)})"
     )
+
+
+def source_file(source: str) -> Path | None:
+    """The file that a picture's name or path means; None for a sample and where there is none."""
+    path = Path(source).expanduser()
+    return path if source not in SAMPLES and path.is_file() else None

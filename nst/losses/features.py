@@ -13,10 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from nst.losses.layer_loss import LayerLoss, LayerSize, Picture, Role, Target, at_least_float32
+from nst.losses.layer_loss import (
+    LayerLoss,
+    LayerSize,
+    Picture,
+    Role,
+    Target,
+    at_least_float32,
+    constant,
+)
 from nst.losses.options import require_choice
 
 _TINY = 1e-12
@@ -24,32 +31,28 @@ _TINY = 1e-12
 
 def _half_sum(p: Tensor) -> Tensor:
     """½ Σ(F−P)²: 2015 paper, eq. 1."""
-    return _constant(0.5, p)
+    return constant(0.5, p)
 
 
 def _sum(p: Tensor) -> Tensor:
     """Σ(F−P)²: F. Chollet's Keras example."""
-    return _constant(1.0, p)
+    return constant(1.0, p)
 
 
 def _mean(p: Tensor) -> Tensor:
     """Σ(F−P)² / (C M), the mean squared error: the PyTorch tutorial and most ports."""
-    return _constant(1.0 / p[0].numel(), p)
+    return constant(1.0 / p[0].numel(), p)
 
 
 def _quarter_mean(p: Tensor) -> Tensor:
     """Σ(F−P)² / (4 C M): the deeplearning.ai course."""
-    return _constant(0.25 / p[0].numel(), p)
+    return constant(0.25 / p[0].numel(), p)
 
 
 def _relative(p: Tensor) -> Tensor:
     """Mean squared error over the variance of the target: 1 means "as wrong as its mean"."""
     variance = p.flatten(1).var(1, unbiased=False)
     return 1.0 / (p[0].numel() * variance.clamp_min(_TINY))
-
-
-def _constant(value: float, like: Tensor) -> Tensor:
-    return torch.full((like.shape[0],), value, dtype=like.dtype, device=like.device)
 
 
 NORMALIZATIONS: dict[str, Callable[[Tensor], Tensor]] = {

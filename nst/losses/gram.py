@@ -28,7 +28,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst.losses.layer_loss import LayerLoss, LayerSize, Picture, Role, Target, channel_means
+from nst.losses.layer_loss import (
+    LayerLoss,
+    LayerSize,
+    Picture,
+    Role,
+    Target,
+    channel_means,
+    constant,
+)
 from nst.losses.options import require_choice, require_range
 
 NEIGHBORS = ((0, 1), (1, -1), (1, 0), (1, 1))
@@ -147,12 +155,12 @@ def _sum_of_bfloat16_products(rows: Tensor, others: Tensor) -> Tensor:
 
 def _gatys(a: Tensor, size: LayerSize) -> Tensor:
     """Σ(G−A)² / (4 C²): 2015 paper, eq. 4, whose M² is in the Gram matrices here."""
-    return _constant(0.25 / size.channels**2, a)
+    return constant(0.25 / size.channels**2, a)
 
 
 def _mean(a: Tensor, size: LayerSize) -> Tensor:
     """MSE(G/C, A/C) = Σ(G−A)² / C⁴: neural-style, the PyTorch tutorial, fast.ai, the notebook."""
-    return _constant(1.0 / size.channels**4, a)
+    return constant(1.0 / size.channels**4, a)
 
 
 def _chollet(a: Tensor, size: LayerSize) -> Tensor:
@@ -161,16 +169,12 @@ def _chollet(a: Tensor, size: LayerSize) -> Tensor:
     The recipe resizes the style image to the content's size; where ours differs in size, its Gram
     matrix counts as if it had as many positions.
     """
-    return _constant(size.positions**2 / (36.0 * size.pixels**2), a)
+    return constant(size.positions**2 / (36.0 * size.pixels**2), a)
 
 
 def _relative(a: Tensor, size: LayerSize) -> Tensor:
     """MSE(G, A) / mean(A²): 1 means "as wrong as no features at all"."""
     return 1.0 / a.square().flatten(1).sum(1).clamp_min(_TINY)
-
-
-def _constant(value: float, like: Tensor) -> Tensor:
-    return torch.full((like.shape[0],), value, dtype=like.dtype, device=like.device)
 
 
 NORMALIZATIONS: dict[str, Callable[[Tensor, LayerSize], Tensor]] = {

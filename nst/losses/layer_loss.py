@@ -203,6 +203,11 @@ def at_least_float32(features: Tensor) -> Tensor:
     return features.float() if features.dtype == torch.bfloat16 else features
 
 
+def constant(value: float, like: Tensor) -> Tensor:
+    """The same factor for each of N images: (N,), in the dtype of ``like`` (N, …)."""
+    return torch.full((like.shape[0],), value, dtype=like.dtype, device=like.device)
+
+
 def mass(features: Tensor, weights: Tensor | None) -> Tensor:
     """What all positions of features (N, C, H, W) weigh together: (N or 1,)."""
     if weights is None:

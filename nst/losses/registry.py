@@ -56,7 +56,7 @@ def make_loss(role: Role, settings: str | Mapping[str, Any], key: str) -> LayerL
     if name not in classes:
         hint = did_you_mean(str(name), classes)
         raise InputError(f"{key}: no {role} loss is called {name!r}{hint} ({', '.join(classes)})")
-    fields = {field.name: field for field in dataclasses.fields(_dataclass(classes[name]))}
+    fields = option_fields(classes[name])
     for option, value in options.items():
         if option not in fields:
             raise InputError(
@@ -67,8 +67,10 @@ def make_loss(role: Role, settings: str | Mapping[str, Any], key: str) -> LayerL
     return classes[name](**options)
 
 
-def _dataclass(loss: type[LayerLoss]) -> Any:
-    return loss
+def option_fields(loss: type[LayerLoss]) -> dict[str, dataclasses.Field[Any]]:
+    """{option: its field} of a loss, which is a dataclass."""
+    schema: Any = loss
+    return {field.name: field for field in dataclasses.fields(schema)}
 
 
 def _check_type(key: str, value: Any, default: Any) -> None:

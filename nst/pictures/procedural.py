@@ -18,8 +18,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nst.config.samples import PAINTINGS
-from nst.pictures.files import to_rgb, to_tensor
+from nst.pictures.files import to_tensor
 from nst.pictures.paintings import draw
+from nst.pictures.samples import photograph
 
 Rng = np.random.Generator
 
@@ -61,16 +62,12 @@ def training_images(
     return torch.cat(pictures)
 
 
-@lru_cache
-def _photo(name: str) -> Image.Image:
-    import skimage.data
-
-    return to_rgb(Image.fromarray(getattr(skimage.data, name)()))
+_photograph = lru_cache(photograph)
 
 
 def photo_crop(rng: Rng, side: int, names: Sequence[str] = TRAINING_PHOTOS) -> Image.Image:
     """A square part of one of the named photographs."""
-    photo = _photo(str(rng.choice(list(names))))
+    photo = _photograph(str(rng.choice(list(names))))
     reach = int(rng.uniform(0.3, 1.0) * min(photo.size))
     left = int(rng.integers(0, photo.width - reach + 1))
     top = int(rng.integers(0, photo.height - reach + 1))

@@ -25,7 +25,7 @@ from nst.config.samples import PAINTINGS, PHOTOS, SAMPLES, check_source
 from nst.pictures.files import fit, open_image, to_rgb, to_tensor
 from nst.pictures.paintings import paint
 
-_PHOTO_LOADERS = {"hubble": "hubble_deep_field"}
+_PHOTO_NAMES = {"hubble": "hubble_deep_field"}
 
 
 def load_image(source: str, size: int) -> Tensor:
@@ -44,18 +44,18 @@ def open_source(source: str) -> Image.Image:
         InputError: as :func:`load_image`.
     """
     if source in PHOTOS:
-        return _photo(source)
+        return photograph(_PHOTO_NAMES.get(source, source))
     if source in PAINTINGS:
         return paint(source)
     check_source(source)
     return open_image(source)
 
 
-def _photo(name: str) -> Image.Image:
+def photograph(name: str) -> Image.Image:
+    """A photograph of scikit-image's wheel by its name in ``skimage.data``, RGB."""
     import skimage.data
 
-    pixels = getattr(skimage.data, _PHOTO_LOADERS.get(name, name))()
-    return to_rgb(Image.fromarray(pixels))
+    return to_rgb(Image.fromarray(getattr(skimage.data, name)()))
 
 
 @lru_cache(maxsize=1)

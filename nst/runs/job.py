@@ -13,7 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from nst.config import WEIGHTS, Config, used_images
-from nst.config.samples import SAMPLES
+from nst.config.samples import source_file
 from nst.errors import InputError
 from nst.pictures.files import quantize
 from nst.runs.context import Context, relative
@@ -96,11 +96,10 @@ def _refused(jobs: Sequence[tuple[Config, Context]]) -> dict[int, Exception]:
 
 def _input_files(cfg: Config) -> dict[str, Path]:
     """{key: file} of what the run reads and does not come with the package."""
-    sources = {key: source for key, source in used_images(cfg).items() if source not in SAMPLES}
+    files = {key: source_file(source) for key, source in used_images(cfg).items()}
     if cfg.backbone.weights not in WEIGHTS:
-        sources["backbone.weights"] = cfg.backbone.weights
-    paths = {key: Path(source).expanduser() for key, source in sources.items()}
-    return {key: path for key, path in paths.items() if path.is_file()}
+        files["backbone.weights"] = Path(cfg.backbone.weights).expanduser()
+    return {key: file for key, file in files.items() if file is not None and file.is_file()}
 
 
 def _run_or_halve(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 from nst.config import Config, InitKind, Task, start_kind
-from nst.config.samples import SAMPLES
+from nst.config.samples import source_file
 from nst.pictures.files import fitted
 from nst.pictures.samples import open_source
 
@@ -57,8 +56,8 @@ def style_side(cfg: Config, side: int) -> int:
 
 def _size_of(source: str) -> tuple[int, int]:
     """(W, H) of a picture by sample name or path."""
-    path = Path(source).expanduser()
-    changed = path.stat().st_mtime_ns if source not in SAMPLES and path.is_file() else 0
+    file = source_file(source)
+    changed = 0 if file is None else file.stat().st_mtime_ns
     return _size_at(source, changed)
 
 

@@ -22,6 +22,7 @@ from nst.losses.pixel_statistics import PixelStatistics
 from nst.losses.terms import weighted_terms
 from nst.losses.total_variation import TotalVariation
 from nst.losses.wasserstein2 import Wasserstein2
+from tests.losses.cases import random_pictures
 
 LAYER_SETS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "usual": ({"relu_10": 1.0}, {"relu_1": 0.2, "relu_3": 0.2, "relu_5": 0.3, "relu_9": 0.3}),
@@ -43,9 +44,7 @@ def network(pooling: str, dtype: torch.dtype = torch.float64) -> Backbone:
 
 
 def pictures(n: int, dtype: torch.dtype = torch.float64, seed: int = 5) -> Tensor:
-    """Odd sizes on the way down, so that pooling leaves rows and columns out."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(n, 3, 26, 37, generator=generator, dtype=torch.float64).to(dtype)
+    return random_pictures(seed, n, dtype=dtype)
 
 
 SMOOTH = (TotalVariation(), 0.7)
@@ -94,10 +93,10 @@ def test_one_target_serves_all_images() -> None:
     target = pictures(1, seed=6)
     problem = Objective.of_pictures(network("avg"), spec, target, target[..., :30])
     images = pictures(3)
-    for own, expected in zip(
+    for computed, expected in zip(
         ChainGradient(problem)(images), by_autograd(problem, images), strict=True
     ):
-        torch.testing.assert_close(own, expected, rtol=1e-7, atol=1e-12)
+        torch.testing.assert_close(computed, expected, rtol=1e-7, atol=1e-12)
 
 
 def test_several_losses_may_sit_at_one_layer() -> None:
@@ -107,12 +106,12 @@ def test_several_losses_may_sit_at_one_layer() -> None:
     for style in (Gram(shifted_gram_share=0.5), Wasserstein2()):
         spec = weighted_terms(layers, layers, style=style)
         problem = Objective.of_pictures(network("avg"), spec, images[:1] ** 2, images[1:] ** 2)
-        for own, expected in zip(
+        for computed, expected in zip(
             ChainGradient(problem, checkpointing=True)(images),
             by_autograd(problem, images),
             strict=True,
         ):
-            torch.testing.assert_close(own, expected, rtol=1e-8, atol=1e-12)
+            torch.testing.assert_close(computed, expected, rtol=1e-8, atol=1e-12)
 
 
 @pytest.mark.parametrize("layers", ["usual", "before and after"])
@@ -127,15 +126,12 @@ def test_float32_agrees_to_rounding(layers: str) -> None:
 
 @pytest.mark.parametrize(("pooling", "style"), STYLES)
 @pytest.mark.parametrize("layers", LAYER_SETS)
-def test_in_strips_it_is_the_same(
-    layers: str, pooling: str, style: LayerLoss, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("thin_strips")
+def test_in_strips_it_is_the_same(layers: str, pooling: str, style: LayerLoss) -> None:
     """Odd heights, strips of a few rows, and losses before, behind and within what is cut."""
     problem = objective(layers, network(pooling), 2, style)
     images = pictures(2)
     terms, gradient = ChainGradient(problem)(images)
-    monkeypatch.setattr("nst.gradients.strips.NUMBERS", 0)
-    monkeypatch.setattr("nst.gradients.strips.ROWS_PER_HALO", 1)
     again, in_strips = ChainGradient(problem, checkpointing=True)(images)
     torch.testing.assert_close(again, terms, rtol=1e-9, atol=1e-14)
     assert distance(in_strips, gradient) < 1e-9
@@ -157,14 +153,11 @@ class Extremes(Gram):
 
 
 @pytest.mark.parametrize("layers", LAYER_SETS)
-def test_a_loss_that_sees_its_layer_whole_is_never_cut(
-    layers: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("thin_strips")
+def test_a_loss_that_sees_its_layer_whole_is_never_cut(layers: str) -> None:
     problem = objective(layers, network("avg"), 2, Extremes())
     images = pictures(2)
     terms, gradient = by_autograd(problem, images)
-    monkeypatch.setattr("nst.gradients.strips.NUMBERS", 0)
-    monkeypatch.setattr("nst.gradients.strips.ROWS_PER_HALO", 1)
     for checkpointing in (False, True):
         own_terms, own_gradient = ChainGradient(problem, checkpointing)(images)
         torch.testing.assert_close(own_terms, terms, rtol=1e-9, atol=1e-12)

@@ -26,6 +26,14 @@ def random_features(
     return torch.randn(n, c, h, w, generator=generator, dtype=torch.float64).to(dtype)
 
 
+def random_pictures(
+    seed: int, n: int, h: int = 26, w: int = 37, dtype: torch.dtype = torch.float64
+) -> Tensor:
+    """(n, 3, h, w) in [0, 1]; sides that are odd at some depth, where pools leave rows out."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(n, 3, h, w, generator=generator, dtype=torch.float64).to(dtype)
+
+
 def size_of(features: Tensor, pixels: int | None = None) -> LayerSize:
     """The layer's size; the image has as many pixels as the layer where nothing else is said."""
     positions = features.shape[2] * features.shape[3]

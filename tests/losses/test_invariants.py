@@ -6,7 +6,6 @@ A new loss needs one row in ``ROWS`` and nothing else; without it, the first tes
 from __future__ import annotations
 
 import functools
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -24,13 +23,13 @@ from nst.losses.gram import Gram
 from nst.losses.layer_loss import LayerLoss, Role, Target, mix, stack
 from nst.losses.objective import Objective
 from nst.losses.pixel_statistics import PixelStatistics
-from nst.losses.registry import losses
+from nst.losses.registry import losses, option_fields
 from nst.losses.terms import WeightedTerms, weighted_terms
 from nst.losses.total_variation import TotalVariation
 from nst.losses.wasserstein2 import Wasserstein2
 from nst.optimizers.lbfgs import LBFGS
 from nst.optimizers.steps import iterate
-from tests.losses.cases import random_features, size_of
+from tests.losses.cases import random_features, random_pictures, size_of
 
 ROWS: tuple[LayerLoss, ...] = (
     *(Gram(name) for name in gram.NORMALIZATIONS),
@@ -47,8 +46,8 @@ ROWS: tuple[LayerLoss, ...] = (
 
 
 def row_name(loss: LayerLoss) -> str:
-    options = {f.name: getattr(loss, f.name) for f in fields(loss)}  # type: ignore[arg-type]
-    return "-".join([loss.name, *(f"{key}={value}" for key, value in options.items())])
+    options = [f"{option}={getattr(loss, option)}" for option in option_fields(type(loss))]
+    return "-".join([loss.name, *options])
 
 
 ADDITIVE = [loss for loss in ROWS if loss.additive]
@@ -292,26 +291,19 @@ def terms_with(loss: LayerLoss, layers: tuple[str, str]) -> WeightedTerms:
     return weighted_terms({layers[0]: 1.0}, {}, [(loss, 2.0)])
 
 
-def pictures(seed: int, n: int, h: int = 26, w: int = 37, dtype: Any = torch.float64) -> Tensor:
-    """Odd sizes on the way down, so that pooling leaves rows and columns out."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(n, 3, h, w, generator=generator, dtype=torch.float64).to(dtype)
-
-
 def objective(loss: LayerLoss, backbone: Backbone, layers: tuple[str, str]) -> Objective:
-    content, style = pictures(29, 1), pictures(30, 1, h=24)
+    content, style = random_pictures(29, 1), random_pictures(30, 1, h=24)
     spec = terms_with(loss, layers)
     dtype = backbone.mean.dtype
     return Objective.of_pictures(backbone, spec, content.to(dtype), style.to(dtype))
 
 
 @every_loss
-def test_in_strips_it_is_the_whole(loss: LayerLoss, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("thin_strips")
+def test_in_strips_it_is_the_whole(loss: LayerLoss) -> None:
     problem = objective(loss, network("vgg19_mini", torch.float64), ("relu_2", "conv_5"))
-    images = pictures(31, 2)
+    images = random_pictures(31, 2)
     terms, gradient = by_autograd(problem, images)
-    monkeypatch.setattr("nst.gradients.strips.NUMBERS", 0)
-    monkeypatch.setattr("nst.gradients.strips.ROWS_PER_HALO", 1)
     for checkpointing in (False, True):
         own_terms, own_gradient = ChainGradient(problem, checkpointing)(images)
         torch.testing.assert_close(own_terms, terms, rtol=1e-9, atol=1e-12)
@@ -321,7 +313,7 @@ def test_in_strips_it_is_the_whole(loss: LayerLoss, monkeypatch: pytest.MonkeyPa
 @every_loss
 def test_bfloat16_is_near_float32(loss: LayerLoss) -> None:
     """Terms to 3 %, gradients to 10 % of their length; losses on pixels are float32's own."""
-    layers, images = ("relu_1", "relu_5"), pictures(32, 2, dtype=torch.float32)
+    layers, images = ("relu_1", "relu_5"), random_pictures(32, 2, dtype=torch.float32)
     terms, gradient = engine(objective(loss, network("vgg19_mini"), layers))(images)
     half = objective(loss, network("vgg19_mini", torch.bfloat16), layers)
     half_terms, half_gradient = engine(half)(images)
@@ -355,11 +347,11 @@ def terms_of_run(loss: LayerLoss, task: Task, layers: tuple[str, str]) -> Weight
 def test_a_run_goes_down(name: str, task: Task, loss: LayerLoss) -> None:
     """Through the engine, a few steps of L-BFGS from noise, two images at once."""
     layers = ("relu_1", "relu_3") if name == "vgg19_mini" else ("relu_1", "fire2")
-    content = pictures(33, 1, dtype=torch.float32) if task is Task.transfer else None
-    style = pictures(34, 1, h=30, dtype=torch.float32) ** 2
+    content = random_pictures(33, 1, dtype=torch.float32) if task is Task.transfer else None
+    style = random_pictures(34, 1, h=30, dtype=torch.float32) ** 2
     terms = terms_of_run(loss, task, layers)
     problem = Objective.of_pictures(network(name), terms, content, style)
-    start = 0.5 + 0.1 * pictures(35, 2, dtype=torch.float32)
+    start = 0.5 + 0.1 * random_pictures(35, 2, dtype=torch.float32)
     first, *_, last = iterate(LBFGS(engine(problem), start, clamp=True), 12)
     assert torch.isfinite(last.images).all()
     assert (last.terms.sum(1) < 0.99 * first.terms.sum(1)).all()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from nst.config import Config, config_hash, to_dict, used_images
-from nst.config.samples import SAMPLES
+from nst.config.samples import source_file
 from nst.pictures import measures
 from nst.pictures.files import to_uint8
 from nst.runs.context import Context
@@ -93,9 +92,8 @@ def _sources(cfg: Config) -> dict[str, Any]:
     """The images used; of a file also the sha256 of its bytes."""
     sources: dict[str, Any] = {}
     for key, source in used_images(cfg).items():
-        path = Path(source).expanduser()
-        is_file = source not in SAMPLES and path.is_file()
-        digest = hashlib.sha256(path.read_bytes()).hexdigest() if is_file else None
+        file = source_file(source)
+        digest = None if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
         sources[key] = {"source": source, "sha256": digest}
     return sources
 
