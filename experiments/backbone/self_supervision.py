@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from nst.backbones.network import Backbone
 
 Padding = Literal["zeros", "reflect", "replicate", "circular"]
-"""Of convolutions while they learn; the result pads with zeros, as every VGG does."""
+"""Padding of convolutions while they learn; the result pads with zeros, as every VGG does."""
 
 RECONSTRUCT = "relu_10"
 IDENTITY = {"relu_4": 0.1, "relu_8": 0.3, "relu_12": 0.8, "relu_16": 1.0}
@@ -254,15 +254,7 @@ def crops(
 
     index = torch.randint(0, len(pool), (count,), generator=generator)
     images = pool[index].float() / 255
-    zoom = torch.exp(uniform(math.log(0.5), math.log(1.6))) * (side / pool.shape[-1])
-    angle, aspect = 0.35 * normal(), torch.exp(0.12 * normal())
-    flip = (uniform(0, 1) < 0.5).float() * 2 - 1
-    cos, sin, free = angle.cos() * zoom, angle.sin() * zoom, (1 - zoom).clamp_min(0)
-    rows = (
-        (cos * flip * aspect, -sin, uniform(-1, 1) * free),
-        (*(sin * flip, cos / aspect, uniform(-1, 1) * free),),
-    )
-    affine = torch.stack([torch.stack(row, 1) for row in rows], 1)
+    affine = _affine(uniform, normal, side / pool.shape[-1])
     grid = F.affine_grid(affine, [count, 3, side, side], align_corners=False)
     x = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     middle = x.mean((1, 2, 3), keepdim=True)
@@ -272,6 +264,19 @@ def crops(
     soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), 3, 1)
     grain = (uniform(0, 1, 1, 1, 1) < 0.3) * uniform(0, 0.08, 1, 1, 1)
     return index, torch.where(blurred, soft, x) + grain * normal(3, side, side), x
+
+
+def _affine(uniform: Callable[..., Tensor], normal: Callable[..., Tensor], scale: float) -> Tensor:
+    """(N, 2, 3): zoom by half to 1.6 times the scale, turn, stretch, mirror, anywhere."""
+    zoom = torch.exp(uniform(math.log(0.5), math.log(1.6))) * scale
+    angle, aspect = 0.35 * normal(), torch.exp(0.12 * normal())
+    flip = (uniform(0, 1) < 0.5).float() * 2 - 1
+    cos, sin, free = angle.cos() * zoom, angle.sin() * zoom, (1 - zoom).clamp_min(0)
+    rows = (
+        (cos * flip * aspect, -sin, uniform(-1, 1) * free),
+        (sin * flip, cos / aspect, uniform(-1, 1) * free),
+    )
+    return torch.stack([torch.stack(row, 1) for row in rows], 1)
 
 
 def _recolor(uniform: Callable[..., Tensor]) -> Tensor:

@@ -9,6 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 _BACKGROUND, _INK = "white", "#222222"
 
+Font = ImageFont.FreeTypeFont
+
 
 def sheet(pictures: Sequence[tuple[str, Image.Image]], height: int | None = None) -> Image.Image:
     """Pictures in a row, all of one height, each with its label above.
@@ -79,14 +81,12 @@ def contact_sheet(
         height: of a picture, in pixels
     """
     font = ImageFont.load_default(max(11, min(20, height // 11)))
-    assert isinstance(font, ImageFont.FreeTypeFont)  # Pillow has FreeType
+    assert isinstance(font, Font)  # Pillow has FreeType
     line, gap = round(font.size * 1.5), max(4, height // 40)
     sized = [[None if c is None else _to_height(c, height) for c in row] for row in cells]
     width = max((c.width for row in sized for c in row if c), default=height)
     left = _border_width(rows, corner, height, font) + gap
-    top = line + (height + gap if any(c.picture for c in columns) else 0) + gap
-    if corner:
-        top = max(top, line + height // 2 + 2 * gap)
+    top = _border_height(columns, corner, height, line, gap)
     size = (left + len(columns) * (width + gap), top + len(rows) * (height + gap))
     canvas = Image.new("RGB", size, _BACKGROUND)
     draw = ImageDraw.Draw(canvas)
@@ -98,15 +98,8 @@ def contact_sheet(
         y = top + i * (height + gap)
         _draw_row_head(canvas, draw, head, (0, y), (left - gap, height), font)
         for j, cell in enumerate(row):
-            place = (left + j * (width + gap), y)
-            if cell is None:
-                _draw_gap(draw, place, (width, height), font)
-            else:
-                canvas.paste(cell, place)
+            _draw_cell(canvas, draw, cell, (left + j * (width + gap), y), (width, height), font)
     return canvas
-
-
-Font = ImageFont.FreeTypeFont
 
 
 def _border_width(rows: Sequence[Head], corner: Sequence[Head], height: int, font: Font) -> int:
@@ -114,6 +107,13 @@ def _border_width(rows: Sequence[Head], corner: Sequence[Head], height: int, fon
     widths += [_to_height(head.picture, round(0.8 * height)).width for head in rows if head.picture]
     beside = sum(_corner_width(head, height, font) for head in corner)
     return max(min(max(widths, default=0), 2 * height), beside)
+
+
+def _border_height(
+    columns: Sequence[Head], corner: Sequence[Head], height: int, line: int, gap: int
+) -> int:
+    top = line + (height + gap if any(head.picture for head in columns) else 0) + gap
+    return max(top, line + height // 2 + 2 * gap) if corner else top
 
 
 def _corner_width(head: Head, height: int, font: Font) -> int:
@@ -184,9 +184,18 @@ def _draw_row_head(
         draw.text((x + 2, middle), _cut(head.label, size[0], font), fill=_INK, font=font)
 
 
-def _draw_gap(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], size: tuple[int, int], font: Font
+def _draw_cell(
+    canvas: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    cell: Image.Image | None,
+    place: tuple[int, int],
+    size: tuple[int, int],
+    font: Font,
 ) -> None:
+    """A picture, or where there is none a marked gap of this (width, height)."""
+    if cell is not None:
+        canvas.paste(cell, place)
+        return
     x, y = place
     draw.rectangle((x, y, x + size[0] - 1, y + size[1] - 1), fill="#f2f2f2", outline="#cccccc")
     middle = (x + size[0] / 2, y + size[1] / 2)

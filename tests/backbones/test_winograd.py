@@ -27,7 +27,7 @@ HALF_UNIT = {torch.float64: 2.0**-53, torch.float32: 2.0**-24, torch.bfloat16: 2
 
 
 def limit(rows: Axis, columns: Axis, dtype: torch.dtype) -> float:
-    """Of the error's root mean square against the output's."""
+    """The largest ratio allowed of the error's root mean square to the output's."""
     return GROWTH[rows.m, columns.m] * HALF_UNIT[dtype]
 
 
@@ -83,7 +83,7 @@ def test_it_is_the_convolution_and_its_backward_pass(
 
 @pytest.mark.parametrize("shape", [(5, 4, 9, 14), (2, 4, 70, 90), (3, 4, 33, 9)])
 def test_blocks_change_nothing(shape: tuple[int, ...]) -> None:
-    """Of 64 tiles at most here: several images in a block, or several blocks in an image."""
+    """Blocks have 64 tiles at most here: several images in a block, or several blocks an image."""
     weight = drawn(4, 4, 3, 3, dtype=torch.float64)
     transformed = winograd.transform_weights(weight, F2, F4)
     x = drawn(*shape, dtype=torch.float64)

@@ -15,7 +15,7 @@ import yaml
 import nst
 from nst.command.configs import CONF
 from nst.config import Config, InitKind, LossConfig, OptimizerConfig, check, to_dict
-from nst.config.schema import BackboneConfig, InitConfig
+from nst.config.schema import BackboneConfig, InitConfig, LoggerConfig
 from nst.errors import InputError
 from nst.losses.layer_loss import Role
 from nst.losses.registry import make_loss
@@ -23,6 +23,13 @@ from nst.optimizers.from_config import make_optimizer
 from nst.pictures.files import quantize
 from nst.runs.transfer import Transfer
 from tests.conftest import Compose
+
+PARTS: dict[str, Any] = {
+    "backbone": BackboneConfig,
+    "init": InitConfig,
+    "logger": LoggerConfig,
+    "optimizer": OptimizerConfig,
+}
 
 
 def test_adam_has_its_own_rate_and_nothing_of_lbfgs() -> None:
@@ -78,8 +85,7 @@ def test_a_config_without_a_recipe_is_refused_in_one_line() -> None:
 
 @pytest.mark.parametrize("part", ["backbone", "init", "optimizer"])
 def test_so_is_a_part_without_its_recipe(part: str) -> None:
-    parts = {"backbone": BackboneConfig, "init": InitConfig, "optimizer": OptimizerConfig}
-    cfg = dataclasses.replace(nst.compose(), **{part: parts[part]()})
+    cfg = dataclasses.replace(nst.compose(), **{part: PARTS[part]()})
     with pytest.raises(InputError, match=rf"^{part}\.\w+ is not set"):
         check(cfg)
 
@@ -139,27 +145,42 @@ def test_paths_of_every_kind_are_values_of_python(name: str, tmp_path: Path) -> 
 # --- what the files say ---------------------------------------------------------------------------
 
 
-def redundant_keys(said: dict[str, Any], default: dict[str, Any], prefix: str) -> list[str]:
-    return [prefix + key for key, value in said.items() if key in default and default[key] == value]
+def redundant_keys(
+    settings: dict[str, Any], default: dict[str, Any], prefix: str = ""
+) -> list[str]:
+    return [
+        prefix + key for key, value in settings.items() if key in default and default[key] == value
+    ]
+
+
+FILES = [file for group in PARTS for file in sorted((CONF / group).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_a_choice_says_only_what_it_sets(file: Path) -> None:
+    """Besides its own name no key has the value that it would have anyway."""
+    settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+    settings.pop("name", None)
+    assert redundant_keys(settings, dataclasses.asdict(PARTS[file.parent.name]())) == []
 
 
 @pytest.mark.parametrize("file", sorted((CONF / "loss").glob("*.yaml")), ids=lambda f: f.stem)
 def test_a_loss_file_says_only_what_it_sets(file: Path) -> None:
     """No key has the value that it would have anyway; a name stands where options follow."""
-    said = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    settings = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     default = dataclasses.asdict(LossConfig())
-    redundant = redundant_keys(said, default, "")
+    redundant = redundant_keys(settings, default)
     parts: list[tuple[Role, str, dict[str, Any]]] = [
-        ("content", "content", said.get("content", {})),
-        ("style", "style", said.get("style", {})),
+        ("content", "content", settings.get("content", {})),
+        ("style", "style", settings.get("style", {})),
         *(
             ("pixels", f"pixels.{name}", {"name": name, **options})
-            for name, options in said.get("pixels", {}).items()
+            for name, options in settings.get("pixels", {}).items()
         ),
     ]
-    for role, key, settings in parts:
-        options = {k: v for k, v in settings.items() if k not in ("name", "weight")}
-        if settings:
-            plain = dataclasses.asdict(make_loss(role, settings["name"], key))  # type: ignore[call-overload]
+    for role, key, part in parts:
+        options = {k: v for k, v in part.items() if k not in ("name", "weight")}
+        if part:
+            plain = dataclasses.asdict(make_loss(role, part["name"], key))  # type: ignore[call-overload]
             redundant += redundant_keys(options, plain, f"{key}.")
     assert redundant == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -72,12 +73,13 @@ def test_times_are_taken_until_they_are_enough() -> None:
     assert len(seconds(lambda: None, least=100.0, most=7)) == 7
 
 
-def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
+def made_up_results() -> dict[str, Any]:
+    """One measurement of each part, and of iterations what the plot and the growth need."""
     row = {"backbone": "vgg19", "precision": "bfloat16", "batch": 1, "gflop": 10.0}
     timed = [{**row, "size": size, "seconds": size**2 / 1e5} for size in (64, 128)]
     timed += [{**r, "backbone": "vgg19_mini"} for r in timed]
     timed += [{**r, "precision": "float32"} for r in timed]
-    results = {
+    return {
         "machine": "abacus", "threads": 1, "versions": {"torch": torch.__version__},
         "ceilings": {
             "copy": 5.0,
@@ -109,6 +111,10 @@ def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
         ],
         "iterations": timed,
     }  # fmt: skip
+
+
+def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
+    results = made_up_results()
     page = tmp_path / "performance.md"
     page.write_text(
         "# Speed\n\nBy hand.\n\n<!-- measured -->\nold\n<!-- end of what was measured -->\nEnd.\n"
@@ -153,7 +159,7 @@ def test_the_page_is_written_anew_from_results_of_before(
     command = f"benchmark --only-page --results {results} --page {page}"
     monkeypatch.setattr("sys.argv", command.split())
     main()
-    said = capsys.readouterr()
-    assert "| none | 64² | 9 | 2.00 | 1.50 | 25.0% |" in said.out
-    assert "lacks iterations, memory, same_loss, versus" in said.err + said.out
+    output = capsys.readouterr()
+    assert "| none | 64² | 9 | 2.00 | 1.50 | 25.0% |" in output.out
+    assert "lacks iterations, memory, same_loss, versus" in output.err + output.out
     assert not page.exists()

@@ -39,7 +39,7 @@ def fade(height: int, width: int) -> Tensor:
 
 
 def test_moments_are_those_of_patches_cut_out() -> None:
-    """Of every patch of the pictures on an endless black ground, towards which they fade."""
+    """Every patch counts of the pictures on an endless black ground, towards which they fade."""
     image = smooth(1)
     mean, weights = image.mean((2, 3), keepdim=True), fade(96, 96)
     patches = F.unfold((image - mean) * weights, 3, padding=2)  # (1, 27, M)

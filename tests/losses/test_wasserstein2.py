@@ -37,7 +37,7 @@ def test_a_cloud_that_is_moved_is_as_far_as_it_was_moved() -> None:
 
 
 def test_a_cloud_that_is_stretched_is_as_far_as_its_spread_grew() -> None:
-    """Of covariance Σ and k²Σ around 0: (k − 1)² tr Σ."""
+    """Clouds of covariances Σ and k²Σ around 0 are (k − 1)² tr Σ apart."""
     f = random_features(4, c=4)
     f = f - f.mean((2, 3), keepdim=True)
     spread = f.square().sum().item() / 20

@@ -76,7 +76,7 @@ def test_the_direction_is_that_of_the_two_loop_recursion(scale: float) -> None:
 
 
 def test_it_ends_with_the_best_image_so_far() -> None:
-    """Of steps too long, so that the last ones are not the best."""
+    """The steps are too long here, so that the last ones are not the best."""
     problem = Bowls([4, 5])
     steps = run(LBFGS(problem, start(2), lr=1.9, divergence_factor=1e9), 30)
     curves = totals(steps)
