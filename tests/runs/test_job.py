@@ -1,11 +1,12 @@
+"""One run and its folder."""
+
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -15,18 +16,14 @@ import yaml
 from PIL import Image
 
 from nst import config
-from nst.config import Config
 from nst.errors import InputError
 from nst.pictures.files import to_tensor
 from nst.runs.context import Context
-from nst.runs.job import conclude, run_job, run_jobs
-from nst.runs.recording.recorder import LossRows, Recorder
-from nst.runs.recording.trace import Trace
+from nst.runs.job import run_job
 from nst.runs.recording.tracking import NoSink
 from nst.runs.transfer import Progress, Transfer
 from tests.conftest import Compose
 from tests.runs.recording.test_folder import contents
-from tests.runs.recording.test_tracking import read_back
 
 KEYS = (
     "status losses psnr ssim steps seconds seconds_per_step peak_memory_mb seed backbone "
@@ -152,39 +149,6 @@ def interrupt_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Transfer, "run", interrupted)
 
 
-class Row:
-    """What :class:`LossRows` needs of a run: its number, and where it writes."""
-
-    def __init__(self, number: int):
-        self.number, self.written = number, list[tuple[int, float, list[float]]]()
-
-    def attempt(self, call: Callable[..., None], *args: Any) -> None:
-        call(*args)
-
-    def write(self, step: int, seconds: float, values: list[float]) -> None:
-        self.written.append((step, seconds, values))
-
-
-def progress(step: int, settled: bool) -> Progress:
-    """A step of two runs whose losses are (step, −step); half a second each."""
-    terms = torch.tensor([[float(step)], [-float(step)]])
-    return Progress(step, step, torch.zeros(2, 3, 1, 1), terms, torch.zeros(2), settled)
-
-
-def test_losses_are_read_where_the_device_was_waited_for() -> None:
-    """And a block's seconds are spread over its steps."""
-    runs = [Row(0), Row(1)]
-    with LossRows(cast("list[Recorder]", runs)) as rows:
-        rows.add(progress(0, settled=True))
-        for step in (1, 2, 3):
-            rows.add(progress(step, settled=False))
-        assert [len(run.written) for run in runs] == [1, 1]
-        rows.add(progress(4, settled=True))
-        assert runs[1].written == [(n, n / 2, [-float(n)]) for n in range(5)]
-        rows.add(progress(5, settled=False))
-    assert [step for step, _, _ in runs[0].written] == list(range(6))  # a block cut short, too
-
-
 def test_an_interruption_keeps_the_picture_and_the_trace(
     composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,93 +158,6 @@ def test_an_interruption_keeps_the_picture_and_the_trace(
     assert (run_folder / "image.png").is_file()
     assert pd.read_csv(run_folder / "trace.csv")["step"].tolist() == [0, 1, 2, 3]
     assert not (run_folder / "record.json").exists()
-
-
-def several(composed: Compose, root: Path, *each: tuple[str, ...]) -> list[tuple[Config, Context]]:
-    shared = ("init=noise", "optimizer.steps=3")
-    return [(composed(*shared, *own), Context(root / str(i))) for i, own in enumerate(each)]
-
-
-def test_many_runs_at_once_have_a_folder_each(composed: Compose, tmp_path: Path) -> None:
-    own = [("seed=0",), ("seed=1", "snapshot_every=2"), ("seed=2", "style=swirl", "style_size=48")]
-    jobs = several(composed, tmp_path, *own)
-    outcomes = run_jobs(jobs)
-    for i, (outcome, (cfg, _)) in enumerate(zip(outcomes, jobs, strict=True)):
-        record = json.loads((tmp_path / str(i) / "record.json").read_text())
-        assert record == outcome
-        assert record["batch"] == 3
-        assert record["seconds"] == pytest.approx(record["batch_seconds"] / 3, abs=1e-3)
-        assert record["config_hash"] == config.config_hash(cfg)
-        alone = run_job(cfg, Context(tmp_path / f"alone_{i}"))
-        assert alone["batch"] == 1
-        assert alone["seconds"] == alone["batch_seconds"]
-        assert set(alone) == set(record)
-        for key in ("losses", "terms"):
-            assert record[key] == pytest.approx(alone[key], rel=2e-3, abs=1e-6)
-        assert record["images"] == alone["images"]
-        for key in ("psnr", "ssim", "restarts", "steps", "width"):
-            assert record[key] == pytest.approx(alone[key], rel=1e-3, abs=1e-4), key
-        a, b = (np.asarray(Image.open(tmp_path / d / "image.png")) for d in (str(i), f"alone_{i}"))
-        assert np.abs(a.astype(int) - b).max() <= 1
-        assert pd.read_csv(tmp_path / str(i) / "trace.csv")["step"].tolist() == [0, 1, 2, 3]
-        with Image.open(tmp_path / str(i) / "sheet.png") as x:
-            with Image.open(tmp_path / f"alone_{i}" / "sheet.png") as y:
-                assert x.size == y.size
-    assert [(tmp_path / str(i) / "snapshots").is_dir() for i in range(3)] == [False, True, False]
-
-
-@pytest.mark.slow
-def test_a_run_that_cannot_start_leaves_the_others_alone(
-    composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    own = [("seed=0",), ("seed=1",), ("loss.style_weight=1e300",), ("seed=3",)]
-    outcomes = run_jobs(several(composed, tmp_path, *own))
-    batch = [outcome.get("batch") if isinstance(outcome, dict) else None for outcome in outcomes]
-    assert batch == [2, 2, None, 1]  # halves of halves
-    assert isinstance(outcomes[2], InputError)
-    assert "4 runs at once failed" in caplog.text
-    assert not (tmp_path / "2" / "record.json").exists()
-    with pytest.raises(InputError, match="not finite"):
-        conclude(outcomes[2], Context(tmp_path))
-
-
-def test_a_folder_that_fails_ends_its_own_run(
-    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write = Trace.write
-
-    def full(self: Trace, step: int, *args: Any) -> None:
-        if step == 2 and "/1/" in self._file.name:
-            raise OSError("disk full")
-        write(self, step, *args)
-
-    monkeypatch.setattr(Trace, "write", full)
-    outcomes = run_jobs(several(composed, tmp_path, ("seed=0",), ("seed=1",)))
-    assert isinstance(outcomes[0], dict)
-    assert str(outcomes[1]) == "disk full"
-    assert (tmp_path / "1" / "image.png").is_file()
-    assert not (tmp_path / "1" / "record.json").exists()
-
-
-@pytest.mark.slow
-def test_runs_of_a_batch_have_a_wandb_run_each(composed: Compose, tmp_path: Path) -> None:
-    jobs = several(composed, tmp_path, ("seed=0", "logger=wandb"), ("seed=1", "logger=wandb"))
-    for outcome, (_, context) in zip(run_jobs(jobs), jobs, strict=True):
-        assert isinstance(outcome, dict)
-        text = json.dumps(read_back(context.folder))
-        assert outcome["config_hash"] in text
-        assert f"{outcome['losses']['total']:.12g}"[:6] in text
-
-
-def test_an_interrupted_batch_keeps_every_picture(
-    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupt_after(2, monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
-        run_jobs(several(composed, tmp_path, ("seed=0",), ("seed=1",)))
-    for i in "01":
-        assert (tmp_path / i / "image.png").is_file()
-        assert pd.read_csv(tmp_path / i / "trace.csv")["step"].tolist() == [0, 1, 2]
 
 
 def test_a_run_that_cannot_start_leaves_the_earlier_result(
@@ -326,18 +203,3 @@ def test_pictures_of_a_second_run_reach_wandb(composed: Compose, run_folder: Pat
         pictures.append(len(list(run_folder.glob("wandb/offline-run-*/files/media/images/*"))))
     assert pictures == [3, 6]
     assert not (run_folder / "unfinished").exists()
-
-
-def test_a_folder_that_is_refused_leaves_the_others_of_a_batch_alone(
-    composed: Compose, tmp_path: Path
-) -> None:
-    jobs = several(composed, tmp_path, ("seed=0",), ("seed=1",), ("seed=2",))
-    jobs.append((jobs[0][0], jobs[0][1]))
-    (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "style.png").write_text("mine")
-    outcomes = run_jobs(jobs)
-    batch = [outcome.get("batch") if isinstance(outcome, dict) else None for outcome in outcomes]
-    assert batch == [2, None, 2, None]
-    assert "holds style.png" in str(outcomes[1])
-    assert "another run's folder" in str(outcomes[3])
-    assert contents(tmp_path / "1") == {"style.png": b"mine"}
