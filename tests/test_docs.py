@@ -20,7 +20,7 @@ from PIL import Image
 
 import nst
 import nst.losses
-from experiments.backbone.train import TrainConfig
+from experiments.backbone.settings import TrainConfig
 from nst.command import reference
 from nst.command.arguments import unknown_key
 from nst.command.configs import CONF, register

@@ -17,119 +17,31 @@ import hashlib
 import json
 import logging
 import math
-import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
-from itertools import pairwise
-from multiprocessing import get_context
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import hydra
 import torch
-from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from experiments.backbone.pool import PHOTOS, calibration, draw_pool
 from experiments.backbone.self_supervision import Padding, Student, Tasks, crops
+from experiments.backbone.settings import TrainConfig, check, training_key
 from nst.backbones.activations import normalize_activations
 from nst.backbones.load import load_backbone
 from nst.backbones.network import Backbone
 from nst.command.configs import CONF
-from nst.config import Pooling
 from nst.errors import InputError
-from nst.pictures.procedural import TRAINING_PHOTOS, training_images
 
 log = logging.getLogger(__name__)
-
-PHOTOS = (*TRAINING_PHOTOS, "astronaut", "cell", "clock", "microaneurysms", "retina", "rocket")
-"""Photographs of scikit-image's wheel that are CC0 or in the public domain; chelsea and coffee are
-left out because backbones are judged on them."""
-
-
-@dataclass
-class TaskWeights:
-    """Weight of each task; 0 leaves it out."""
-
-    identity: float = 1.0
-    reconstruction: float = 3.0
-    teacher: float = 0.0
-
-
-@dataclass
-class TrainConfig:
-    """Keys of the command line."""
-
-    name: str = "vgg19_mini"
-    seed: int = 0
-    steps: int = 3000
-    batch: int = 128
-    side: int = 64
-    images: int = 6000
-    image_side: int = 160
-    photos: float = 0.35
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 0.03
-    weights: TaskWeights = field(default_factory=TaskWeights)
-    teacher: str = "imagenet"
-    pooling: str = "avg"
-    padding: str = "zeros"
-    mix: float = 0.5
-    device: str = "cpu"
-    checkpoint_every: int = 250
-
-
-ConfigStore.instance().store(name="train_backbone_schema", node=TrainConfig)
-
-
-def check(cfg: TrainConfig) -> None:
-    """Raise InputError where a value makes no sense."""
-    for key in ("steps", "batch", "images", "checkpoint_every"):
-        if getattr(cfg, key) < 1:
-            raise InputError(f"{key}={getattr(cfg, key)} must be at least 1")
-    if cfg.side % 16 or cfg.side < 32:
-        raise InputError(f"side={cfg.side} must be a multiple of 16 and at least 32")
-    for key, choices in (("pooling", Pooling.__members__), ("padding", get_args(Padding))):
-        if getattr(cfg, key) not in choices:
-            raise InputError(f"{key}={getattr(cfg, key)} must be one of {', '.join(choices)}")
-    if cfg.image_side < cfg.side:
-        raise InputError(f"image_side={cfg.image_side} must be at least side={cfg.side}")
-    for key in ("photos", "mix"):
-        if not 0 <= getattr(cfg, key) <= 1:
-            raise InputError(f"{key}={getattr(cfg, key)} must be from 0 to 1")
-
-
-def draw_pool(cfg: TrainConfig, folder: Path) -> Tensor:
-    """The images to learn from, (P, 3, S, S) uint8; kept in a file, for they take minutes."""
-    key = f"{cfg.images}_{cfg.image_side}_{cfg.photos:g}_{cfg.seed}"
-    file = folder / f"pool_{key}.pt"
-    if file.is_file():
-        pool: Tensor = torch.load(file)
-        return pool
-    edges = [*range(0, cfg.images, 50), cfg.images]
-    parts = []
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as workers:
-        jobs = [workers.submit(_draw, cfg, a, b - a) for a, b in pairwise(edges)]
-        for job in tqdm(jobs, desc="drawing images", unit_scale=50, disable=None):
-            parts.append(job.result())
-    pool = torch.cat(parts)
-    partial = file.with_suffix(f".{os.getpid()}.part")
-    torch.save(pool, partial)
-    partial.replace(file)
-    return pool
-
-
-def _draw(cfg: TrainConfig, first: int, count: int) -> Tensor:
-    images = training_images(
-        count, cfg.image_side, cfg.seed + 1, photos=cfg.photos, names=PHOTOS, first=first
-    )
-    return (images * 255).round().to(torch.uint8)
 
 
 class Trainer:
@@ -241,20 +153,6 @@ class Trainer:
         self.tasks.load_state_dict(state["tasks"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
-
-
-def calibration(pool: Tensor, count: int = 64, side: int = 128) -> Tensor:
-    """Evenly spaced images of the pool, cut to a square, for statistics: (N, 3, side, side)."""
-    chosen = pool[:: max(1, len(pool) // count)][:count, :, :side, :side]
-    return chosen.float() / 255
-
-
-def training_key(cfg: TrainConfig) -> str:
-    """What decides the result, as text; mix is applied afterwards."""
-    values = asdict(cfg)
-    for key in ("name", "mix", "device", "checkpoint_every"):
-        del values[key]
-    return json.dumps(values, sort_keys=True)
 
 
 def train(trainer: Trainer, folder: Path) -> list[dict[str, float]]:

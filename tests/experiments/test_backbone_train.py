@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from experiments.backbone import train as train_backbone
-from experiments.backbone.train import TaskWeights, TrainConfig, Trainer
+from experiments.backbone.pool import PHOTOS, draw_pool
+from experiments.backbone.settings import TaskWeights, TrainConfig, check
+from experiments.backbone.train import Trainer
 from nst.backbones.load import load_backbone
 from nst.backbones.network import Backbone
 from nst.errors import InputError
@@ -97,19 +99,19 @@ def test_mix_zero_is_the_start_and_one_the_end(tmp_path: Path) -> None:
 )
 def test_values_that_make_no_sense(values: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
-        train_backbone.check(config(**values))
+        check(config(**values))
 
 
 @pytest.mark.slow
 def test_the_pool_is_drawn_once(tmp_path: Path) -> None:
     cfg = config(images=3, image_side=32)
-    pool = train_backbone.draw_pool(cfg, tmp_path)
+    pool = draw_pool(cfg, tmp_path)
     assert (pool.shape, pool.dtype) == ((3, 3, 32, 32), torch.uint8)
     assert pool.float().std((1, 2, 3)).min() > 0
     (file,) = tmp_path.iterdir()
     torch.save(pool + 1, file)
-    assert torch.equal(train_backbone.draw_pool(cfg, tmp_path), pool + 1)  # it is the file's
+    assert torch.equal(draw_pool(cfg, tmp_path), pool + 1)  # it is the file's
 
 
 def test_evaluation_images_are_not_trained_on() -> None:
-    assert not {"chelsea", "cat", "coffee"} & set(train_backbone.PHOTOS)
+    assert not {"chelsea", "cat", "coffee"} & set(PHOTOS)
