@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 SHORT = ("optimizer.steps=3", "size=256", "passes=[]")
 SIDE_KEYS = ("study", "logger", "report", "hydra")
-Losses = dict[str, float]
+Losses = list[tuple[str, float]]
 
 
 def commands(root: Path) -> dict[str, list[str]]:
@@ -37,7 +37,7 @@ def commands(root: Path) -> dict[str, list[str]]:
 
 
 def losses(root: Path, arguments: list[str]) -> Losses:
-    """{overrides of a job: its final loss}; one thread, so that sums have one order."""
+    """Overrides and final loss of each job, in order; one thread, so that sums have one order."""
     with TemporaryDirectory() as folder:
         mode = "sweep" if "-m" in arguments else "run"
         quiet = ["logger=none", "report=false", f"hydra.{mode}.dir=run"]
@@ -48,25 +48,27 @@ def losses(root: Path, arguments: list[str]) -> Losses:
             capture_output=True,
             check=True,
         )
-        records = [
-            json.loads(file.read_text(encoding="utf-8"))
-            for file in sorted(Path(folder).rglob("record.json"))
-        ]
-    return {
-        " ".join(o for o in r["overrides"] if not o.startswith(SIDE_KEYS)): r["losses"]["total"]
+        files = sorted(Path(folder).rglob("record.json"), key=_number)
+        records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    return [
+        (" ".join(o for o in r["overrides"] if not o.startswith(SIDE_KEYS)), r["losses"]["total"])
         for r in records
-    }
+    ]
+
+
+def _number(record: Path) -> int:
+    """A job's number in its sweep, as its folder's name begins."""
+    first = record.parent.name.partition("_")[0]
+    return int(first) if first.isdigit() else 0
 
 
 def compare(old: Path, new: Path, only: str) -> Iterator[tuple[str, float]]:
     """Each job of each command, and how far its two losses are apart, relative to the old one."""
     for name, arguments in commands(old).items():
-        if only not in name:
-            continue
-        before, after = losses(old, arguments), losses(new, arguments)
-        for job, loss in before.items():
-            apart = abs(after[job] - loss) / abs(loss) if job in after else float("inf")
-            yield f"{name}: {job}", apart
+        if only in name:
+            pairs = zip(losses(old, arguments), losses(new, arguments), strict=True)
+            for (job, before), (_, after) in pairs:
+                yield f"{name}: {job}", abs(after - before) / abs(before)
 
 
 def main() -> None:
