@@ -94,7 +94,11 @@ class Backbone(nn.Module):
         return x.to(dtype, memory_format=torch.channels_last)
 
     def require_room(self, name: str, x: Tensor, images: Tensor) -> None:
-        """Refuse an input x (N, C, H, W) too small for a module, naming the images' own size."""
+        """Check that an input x (N, C, H, W) is large enough for a module.
+
+        Raises:
+            InputError: it is not; the message names the size of the images themselves.
+        """
         if min(x.shape[2:]) < _smallest_side(self.chain[name]):
             h, w = images.shape[2:]
             raise InputError(

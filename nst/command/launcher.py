@@ -70,8 +70,10 @@ def register() -> None:
 def run_job(cfg: Config, context: Context) -> dict[str, Any]:
     """Run a job: alone, or, where the launcher has begun a batch, together with the others.
 
-    Arguments, result and errors are those of :func:`nst.runs.job.run_job`; it is also an InputError
-    that an earlier job of the sweep has the same folder.
+    Arguments, result and errors are those of :func:`nst.runs.job.run_job`.
+
+    Raises:
+        InputError: also where an earlier job of the sweep has the same folder.
     """
     from nst.runs import job  # imports torch, which --help and typos do not need
 
@@ -201,7 +203,11 @@ class BatchedLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run the jobs; what each returned or raised, in their order."""
+        """Run the jobs; what each returned or raised, in their order.
+
+        Raises:
+            CompactHydraException: ``max_batch`` is out of range.
+        """
         try:
             check_max_batch(self.max_batch)
         except InputError as error:

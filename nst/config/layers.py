@@ -43,7 +43,11 @@ BACKBONES: tuple[str, ...] = (*VGG_BLOCKS, "squeezenet1_0")
 
 
 def layers_of(backbone: str) -> tuple[str, ...]:
-    """Canonical layer names of a backbone in order of computation, without ``input``."""
+    """Canonical layer names of a backbone in order of computation, without ``input``.
+
+    Raises:
+        InputError: an unknown backbone.
+    """
     if backbone == "squeezenet1_0":
         return SQUEEZENET_LAYERS
     if backbone not in VGG_BLOCKS:
@@ -98,6 +102,9 @@ def expand(name: str) -> list[str]:
 
     >>> expand("conv_5-8"), expand("relu1_1")
     (['conv_5', 'conv_6', 'conv_7', 'conv_8'], ['relu1_1'])
+
+    Raises:
+        InputError: a range that does not run upwards.
     """
     match = re.fullmatch(r"(conv_|relu_)(\d+)-(\d+)", name)
     if not match:

@@ -76,9 +76,9 @@ def test_it_is_the_convolution_and_its_backward_pass(
         assert y.is_contiguous(memory_format=torch.channels_last)
         rectified = winograd.convolve(x, transformed, forwards, scratch, bias, relu=True)
         assert torch.equal(rectified, y.relu())
-        back = winograd.convolve(g, transformed.transpose(1, 2), backwards, scratch)
-        exact_back = F.conv_transpose2d(g.double(), weight.double(), padding=1)
-        assert away(back, exact_back) < near
+        gradient = winograd.convolve(g, transformed.transpose(1, 2), backwards, scratch)
+        exact_gradient = F.conv_transpose2d(g.double(), weight.double(), padding=1)
+        assert away(gradient, exact_gradient) < near
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 9, 14), (2, 4, 70, 90), (3, 4, 33, 9)])

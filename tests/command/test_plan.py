@@ -29,10 +29,10 @@ def test_a_study_sweeps_what_its_size_says() -> None:
     assert quick == {**full, "size": 128, "optimizer.steps": 100}
 
 
-@pytest.mark.parametrize("given", ["content_layer=conv_3", "+content_layer=conv_3"])
-def test_the_command_line_replaces_an_axis_of_a_study(given: str) -> None:
+@pytest.mark.parametrize("override", ["content_layer=conv_3", "+content_layer=conv_3"])
+def test_the_command_line_replaces_an_axis_of_a_study(override: str) -> None:
     quick = composed("study=layer_ablation", "study.size=quick")
-    assert set(study_params(quick, [given])) == {"init", "size", "optimizer.steps"}
+    assert set(study_params(quick, [override])) == {"init", "size", "optimizer.steps"}
 
 
 def test_without_a_study_nothing_is_added() -> None:

@@ -25,6 +25,8 @@ def shared_results(
     """What the runs of a batch have in common; seconds are each run's share of the wall time.
 
     Args:
+        transfer: the batch, at its end
+        last: its last step
         setup: seconds before the first step, of the batch
         loop: seconds of the loop over the steps, with all that is written on the way
         peak: memory in MB, of the batch
