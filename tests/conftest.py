@@ -24,9 +24,16 @@ from tests.wandb_server import KEY, WandbServer
 Compose = Callable[..., Config]
 
 
+@pytest.fixture(scope="session")
+def torch_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of weights for the session, so that the user's own is neither read nor written."""
+    return tmp_path_factory.mktemp("torch")
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the machine's user has set up for W&B and Hydra must not decide a test."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch, torch_home: Path) -> None:
+    """What the machine's user has set up for W&B, Hydra and torch must not decide a test."""
+    monkeypatch.setenv("TORCH_HOME", str(torch_home))
     for name in [*filter(lambda name: name.startswith("WANDB_"), os.environ), "HYDRA_FULL_ERROR"]:
         if name != "WANDB_SERVICE":  # W&B's own, of the process it started
             monkeypatch.delenv(name, raising=False)

@@ -94,7 +94,7 @@ def _learn_kmeans(backbone: Backbone, seed: int) -> None:
     if cache.is_file():
         backbone.chain.load_state_dict(load_file(cache), assign=True)
         return
-    log.info("clustering filters for %s; kept in %s", backbone.name, cache)
+    log.info("clustering filters for %s, to be kept in %s", backbone.name, cache)
     images = training_images(48, 128, seed, photos=0.75)
     backbone.chain.to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)

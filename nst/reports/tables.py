@@ -91,7 +91,7 @@ def timing(sweep: Sweep) -> Timing:
     """What the runs took."""
     runs = sweep.runs
     machines = zip(runs["device_name"], runs["device"], runs["threads"], strict=True)
-    hardware = sorted({f"{name} ({device}, {n} threads)" for name, device, n in machines})
+    hardware = sorted({f"{name} ({device}, threads: {n})" for name, device, n in machines})
     lines = [_time_line("all runs", runs)]
     axis = next((a for a in sweep.axes if a.key != "seed"), None)
     if axis is not None and len(axis.values) <= _MAX_TIMED:

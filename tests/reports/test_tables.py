@@ -48,7 +48,7 @@ def test_a_loss_that_one_run_lacks_stays_in_the_table(tmp_path: Path) -> None:
 def test_times_are_medians_with_their_range(tmp_path: Path) -> None:
     runs = [{"seconds": s, "seconds_per_step": s / 10} for s in (1.0, 2.0, 9.0)]
     times = timing(sweep_of(tmp_path, *runs))
-    assert times.hardware == ["abacus (cpu, 2 threads)"]
+    assert times.hardware == ["abacus (cpu, threads: 2)"]
     assert [line.name for line in times.lines] == ["all runs", "size 0", "size 1", "size 2"]
     assert times.lines[0].whole == "2.0 (1.0–9.0)"
     assert times.lines[0].step == "0.2000 (0.1000–0.9000)"
