@@ -25,15 +25,15 @@ Compose = Callable[..., Config]
 
 
 @pytest.fixture(scope="session")
-def torch_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def torch_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache of weights for the session, so that the user's own is neither read nor written."""
     return tmp_path_factory.mktemp("torch")
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, torch_home: Path) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, torch_cache: Path) -> None:
     """What the machine's user has set up for W&B, Hydra and torch must not decide a test."""
-    monkeypatch.setenv("TORCH_HOME", str(torch_home))
+    monkeypatch.setenv("TORCH_HOME", str(torch_cache))
     for name in [*filter(lambda name: name.startswith("WANDB_"), os.environ), "HYDRA_FULL_ERROR"]:
         if name != "WANDB_SERVICE":  # W&B's own, of the process it started
             monkeypatch.delenv(name, raising=False)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from nst.errors import InputError
-from nst.runs.recording.mark import Mark, digest_of
+from nst.runs.recording.mark import WRITING, Mark, digest_of
 
 PAGE = "report.html"
 BESIDE = "report"
@@ -66,10 +66,9 @@ class OwnFiles(Mark):
         return {file.relative_to(self.folder).as_posix() for file in files}
 
     def claim(self, names: Iterable[str]) -> None:
-        """Enter files that something else has written for the report."""
+        """Enter files that something else writes for the report, and may still be writing."""
         for name in sorted(names):
-            with contextlib.suppress(OSError):  # gone again: nobody's
-                self.add(name, digest_of(self.folder / name))
+            self.add(name, WRITING)
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove those of these files that are the report's, and empty folders around them."""

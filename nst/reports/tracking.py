@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from nst.reports.own_files import OwnFiles
@@ -76,9 +76,12 @@ def _only_log_of(folder: Path) -> Iterator[None]:
     """Remove an earlier report's log, or ``wandb sync`` would upload both; remember this one's."""
     files = OwnFiles(folder)
     names = [name for name in files.names() if name.startswith(f"{_WANDB}/")]
-    synced = [f"{name}.synced" for name in names if name.endswith(".wandb")]  # by wandb sync
-    files.claim(synced)
-    files.remove([*names, *synced])
+    # the folder of a run is the run's as a whole: its service writes last words after its end, and
+    # wandb sync leaves a note
+    runs = {PurePosixPath(name).parent for name in names if name.endswith(".wandb")}
+    late = {name for run in runs for name in files.files_below(str(run))} - {*names}
+    files.claim(late)
+    files.remove([*names, *late])
     others = files.files_below(_WANDB)
     try:
         yield

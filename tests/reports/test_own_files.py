@@ -6,6 +6,7 @@ import pytest
 
 from nst.errors import InputError
 from nst.reports.own_files import MARK, OwnFiles, check_report_place
+from nst.runs.recording.mark import digest_of
 
 
 def write(own: OwnFiles, name: str, text: str = "ours") -> Path:
@@ -59,7 +60,7 @@ def test_a_mark_reaches_no_file_outside_of_its_folder(tmp_path: Path) -> None:
 def test_a_link_is_own_as_long_as_it_leads_to_the_same_place(tmp_path: Path) -> None:
     link = tmp_path / "latest"
     link.symlink_to("one")
-    OwnFiles(tmp_path).claim(["latest"])
+    OwnFiles(tmp_path).add("latest", digest_of(link))
     assert OwnFiles(tmp_path).owns("latest")
     link.unlink()
     link.symlink_to("two")
