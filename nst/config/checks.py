@@ -71,7 +71,7 @@ def _check_numbers(cfg: Config) -> None:
     for key, size in sizes.items():
         require(size is None or 16 <= size <= 16384, key, size, "a longest side of 16 to 16384 px")
     for i, p in enumerate(cfg.passes):
-        require(p.steps >= 0, f"passes[{i}].steps", p.steps, "0 or more")
+        require(p.steps >= 1, f"passes[{i}].steps", p.steps, "1 or more")
         require(0.1 <= p.scale <= 16, f"passes[{i}].scale", p.scale, "0.1 to 16 times size")
     _check_coarse_scales(cfg)
     require(cfg.snapshot_every >= 0, "snapshot_every", cfg.snapshot_every, "0 (never) or more")

@@ -151,8 +151,9 @@ class LayerLoss(ABC):
             mean = self.statistic(leaf, reference, weights)
             total = mean * mass(leaf, weights).view(-1, *[1] * (mean.ndim - 1))
             (gradient,) = torch.autograd.grad((total * upstream).sum(), leaf)
-        gradient = gradient.to(features.dtype)
-        return gradient if into is None else into.add_(gradient)
+        if into is not None:
+            return into.add_(gradient.to(features.dtype))
+        return _dense(gradient.to(features.dtype), features)
 
     def value_and_upstream(
         self, statistic: Tensor, target: Target, size: LayerSize, weight: Tensor
@@ -173,7 +174,7 @@ class LayerLoss(ABC):
         with torch.enable_grad():
             values = weight * self.distance(statistic, target, size)
             (upstream,) = torch.autograd.grad(values.sum(), statistic)
-        return values.detach(), upstream.div_(size.positions)
+        return values.detach(), upstream / size.positions
 
     def value_and_gradient(
         self, features: Tensor, target: Target, size: LayerSize
@@ -183,11 +184,21 @@ class LayerLoss(ABC):
         with torch.enable_grad():
             values = self.distance(self.statistic(leaf, target.reference), target, size)
             (gradient,) = torch.autograd.grad(values.sum(), leaf)
-        return values.detach(), gradient
+        return values.detach(), _dense(gradient, leaf)
 
     def batch_key(self, size: tuple[int, int]) -> Hashable:
-        """What pictures (W, H) that set targets must have in common to share a batch."""
-        return None
+        """What pictures (W, H) that set targets must have in common to share a batch.
+
+        Their size, unless the statistic is a mean over positions.
+        """
+        return None if self.additive else size
+
+
+def _dense(gradient: Tensor, like: Tensor) -> Tensor:
+    """A gradient that may be written to: autograd's may show one number at many places."""
+    if gradient.stride() == like.stride():
+        return gradient
+    return torch.empty_like(like, dtype=gradient.dtype).copy_(gradient)
 
 
 def channel_means(features: Tensor, weights: Tensor | None = None) -> Tensor:

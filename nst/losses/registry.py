@@ -24,7 +24,7 @@ def losses(role: Role) -> dict[str, type[LayerLoss]]:
     for module in pkgutil.iter_modules(nst.losses.__path__, "nst.losses."):
         for value in vars(import_module(module.name)).values():
             is_loss = isinstance(value, type) and issubclass(value, LayerLoss)
-            if is_loss and value is not LayerLoss and value.role == role:
+            if is_loss and value is not LayerLoss and getattr(value, "role", None) == role:
                 classes[value.name] = value
     return dict(sorted(classes.items()))
 

@@ -17,7 +17,8 @@ _LEAST_SIDE = 128  # shortest at a scale: in less room a texture becomes a copy 
 def all_passes(cfg: Config) -> list[tuple[int, int]]:
     """(longest side, steps) of each pass: from coarse to fine, at ``size``, and further ones."""
     steps = cfg.optimizer.steps
-    passes = [(round(cfg.size * s), min(_COARSE_STEPS, steps // 3)) for s in coarse_scales(cfg)]
+    coarse = min(_COARSE_STEPS, steps // 3)
+    passes = [(round(cfg.size * scale), coarse) for scale in coarse_scales(cfg) if coarse]
     passes.append((cfg.size, steps))
     return [*passes, *((round(cfg.size * p.scale), p.steps) for p in cfg.passes)]
 

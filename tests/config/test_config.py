@@ -88,7 +88,7 @@ def test_typos_and_wrong_types_fail_while_composing(override: str, message: str)
         ("+foo=3", "unknown key 'foo'"),
         ("+loss.stile_weight=3", "did you mean style_weight?"),
         ("logger.tags=['']", "tags of 1 to 64"),
-        ("passes=[{scale:2,steps:-1}]", r"passes[0].steps=-1"),
+        ("passes=[{scale:2,steps:0}]", r"passes[0].steps=0"),
     ],
 )
 def test_values_that_cannot_work_fail_with_one_line(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import functools
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 import torch
@@ -16,7 +18,7 @@ from nst.gradients.chain import ChainGradient, is_chain
 from nst.gradients.engine import by_autograd
 from nst.losses.features import Features
 from nst.losses.gram import Gram
-from nst.losses.layer_loss import LayerLoss
+from nst.losses.layer_loss import LayerLoss, LayerSize, Picture, Role, Target
 from nst.losses.objective import Objective
 from nst.losses.pixel_statistics import PixelStatistics
 from nst.losses.terms import weighted_terms
@@ -228,3 +230,42 @@ def test_an_image_too_small_is_refused_by_name(mini: Backbone, picture: Tensor) 
     problem = Objective.of_pictures(mini, spec, style=picture)
     with pytest.raises(InputError, match="8×8 pixels is too small for layer pool_4"):
         ChainGradient(problem)(picture[..., :8, :8])
+
+
+@dataclass(frozen=True)
+class Means(LayerLoss):
+    """Channel means by a sum, whose gradient autograd shows as one number at all positions."""
+
+    name: ClassVar[str] = "means"
+    role: ClassVar[Role] = "style"
+    imitates: ClassVar[Picture | None] = "style"
+    additive: ClassVar[bool] = True
+
+    def statistic(
+        self,
+        features: Tensor,
+        reference: tuple[Tensor, ...] = (),
+        weights: Tensor | None = None,
+        rows: int | None = None,
+    ) -> Tensor:
+        return features.sum((2, 3)) / features[0, 0].numel()
+
+    def distance(self, statistic: Tensor, target: Target, size: LayerSize) -> Tensor:
+        return (statistic - target.statistic).sum(1)
+
+
+class MeansOfAWhole(Means):
+    additive: ClassVar[bool] = False
+
+
+@pytest.mark.parametrize("loss", [Means(), MeansOfAWhole()], ids=["additive", "whole"])
+@pytest.mark.parametrize("pooling", ["avg", "max", "blur"])
+def test_a_loss_may_leave_its_gradient_to_autograd(loss: LayerLoss, pooling: str) -> None:
+    """At the deepest layer, a ReLU, where the backward pass begins and works in place."""
+    spec = weighted_terms({"relu_3": 1.0}, {"relu_5": 3.0}, style=loss)
+    images = pictures(4)
+    problem = Objective.of_pictures(network(pooling), spec, images[:1], images[1:2])
+    terms, gradient = ChainGradient(problem)(images[2:])
+    expected_terms, expected = by_autograd(problem, images[2:])
+    torch.testing.assert_close(terms, expected_terms, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(gradient, expected, rtol=1e-8, atol=1e-12)

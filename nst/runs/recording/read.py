@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from nst.runs.recording.folder import RECORD
+
+log = logging.getLogger(__name__)
 
 
 def load_runs(root: str | Path) -> pd.DataFrame:
@@ -19,9 +23,22 @@ def load_runs(root: str | Path) -> pd.DataFrame:
     """
     rows = []
     for file in sorted(Path(root).rglob(RECORD)):
-        row = json.loads(file.read_text(encoding="utf-8"))
-        rows.append({"folder": str(file.parent), **row})
+        row = _record(file)
+        if row is not None:
+            rows.append({"folder": str(file.parent), **row})
     return pd.json_normalize(rows) if rows else pd.DataFrame()
+
+
+def _record(file: Path) -> dict[str, Any] | None:
+    """What a run recorded; None, with a warning, for somebody else's file of that name."""
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        record = None
+    if isinstance(record, dict):
+        return record
+    log.warning("%s is no run's record, and is left out", file)
+    return None
 
 
 def load_trace(folder: Path) -> pd.DataFrame:

@@ -197,3 +197,13 @@ def test_a_sheet_keeps_shapes_and_shows_every_picture() -> None:
     assert areas[(255, 0, 0)] == 30 * 60  # all as high as the last picture
     assert areas[(0, 128, 0)] == 120 * 60
     assert areas[(0, 0, 255)] == 90 * 60
+
+
+def test_a_file_that_is_no_record_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, text in (("run", '{"status": "completed"}'), ("list", "[1]"), ("text", "mine")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "record.json").write_text(text)
+    assert load_runs(tmp_path)["folder"].tolist() == [str(tmp_path / "run")]
+    assert caplog.text.count("is no run's record, and is left out") == 2
