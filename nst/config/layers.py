@@ -88,13 +88,28 @@ def canonical(name: str, backbone: str) -> str:
     'relu_10'
 
     Raises:
-        InputError: the backbone has no such layer; the message lists those it has.
+        InputError: the backbone has no such layer; the message lists those it has, and names the
+            nearest one where another VGG has such a layer.
     """
     names = aliases(backbone)
     if name not in names:
-        hint = did_you_mean(str(name), names)
+        hint = _nearest(str(name), backbone) or did_you_mean(str(name), names)
         raise InputError(f"{backbone} has no layer {name!r}{hint}; it has {summary(backbone)}")
     return names[name]
+
+
+def _nearest(name: str, backbone: str) -> str:
+    """A hint at the last layer of the same block where only another VGG has so many.
+
+    >>> _nearest("block5_conv4", "vgg16"), _nearest("conv_16", "vgg16")
+    ('; the nearest is block5_conv3', '; the nearest is conv_13')
+    """
+    if not any(name in aliases(other) for other in VGG_BLOCKS):
+        return ""
+    stem = name.rstrip("0123456789")
+    members = [n for n in aliases(backbone) if n.rstrip("0123456789") == stem]
+    last = max(members, key=lambda n: int(n.removeprefix(stem)), default="")
+    return f"; the nearest is {last}" if last else ""
 
 
 def expand(name: str) -> list[str]:

@@ -35,6 +35,34 @@ def test_vgg16_counts_its_own_blocks() -> None:
         layers.canonical("conv_14", "vgg16")
 
 
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("block5_conv4", "block5_conv3"),
+        ("conv5_4", "conv5_3"),
+        ("relu3_4", "relu3_3"),
+        ("conv_16", "conv_13"),
+        ("relu_14", "relu_13"),
+    ],
+)
+def test_a_layer_of_vgg19_that_vgg16_lacks_has_a_nearest(name: str, nearest: str) -> None:
+    with pytest.raises(InputError) as caught:
+        layers.canonical(name, "vgg16")
+    message = str(caught.value)
+    assert message.startswith(
+        f"vgg16 has no layer '{name}'; the nearest is {nearest}; it has input"
+    )
+    assert "\n" not in message
+    assert layers.canonical(nearest, "vgg16") in layers.layers_of("vgg16")
+
+
+def test_what_no_network_has_or_another_kind_has_no_nearest() -> None:
+    for name, backbone in (("conv_17", "vgg19"), ("relu4_2", "squeezenet1_0"), ("fire2", "vgg16")):
+        with pytest.raises(InputError) as caught:
+            layers.canonical(name, backbone)
+        assert "nearest" not in str(caught.value)
+
+
 def test_every_convolution_has_all_its_names() -> None:
     known = layers.aliases("vgg19")
     assert {known[f"conv_{k}"] for k in range(1, 17)} == {f"conv_{k}" for k in range(1, 17)}
