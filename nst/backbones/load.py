@@ -12,13 +12,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from nst.backbones import kmeans
-from nst.backbones.activations import randomize
+from nst.backbones.activations import randomize, rescale_channels
+from nst.backbones.files.state_dict import read_state
 from nst.backbones.network import Backbone, WeightsRecord
 from nst.backbones.pooling import pooling_of
 from nst.backbones.squeezenet import squeezenet_chain
 from nst.backbones.vgg import vgg_chain
-from nst.backbones.weights import fill, read_state, weights_path
+from nst.backbones.weights import fill, is_of_caffe, weights_path
+from nst.config.derived import pixel_format
 from nst.config.layers import BACKBONES, VGG_BLOCKS
+from nst.config.schema import WEIGHTS
 from nst.errors import InputError
 from nst.pictures.procedural import training_images
 from nst.pictures.samples import calibration_images
@@ -26,8 +29,13 @@ from nst.pictures.samples import calibration_images
 log = logging.getLogger(__name__)
 
 
-def build(name: str, pooling: str = "max") -> Backbone:
+def build(name: str, pooling: str = "max", pixels: str = "imagenet") -> Backbone:
     """A backbone whose weights are yet to be filled in (those of a VGG have no memory yet).
+
+    Args:
+        name: one of :data:`nst.config.layers.BACKBONES`
+        pooling: ``max``, ``avg`` or ``blur``
+        pixels: how its weights want them, of :data:`nst.backbones.network.PIXEL_FORMATS`
 
     Raises:
         InputError: an unknown name.
@@ -35,7 +43,7 @@ def build(name: str, pooling: str = "max") -> Backbone:
     if name not in BACKBONES:
         raise InputError(f"unknown backbone {name!r}; known: {', '.join(BACKBONES)}")
     chain = squeezenet_chain(pooling) if name == "squeezenet1_0" else vgg_chain(name, pooling)
-    return Backbone(name, chain)
+    return Backbone(name, chain, pixels)
 
 
 def load_backbone(
@@ -44,23 +52,29 @@ def load_backbone(
     pooling: str = "max",
     seed: int = 0,
     device: torch.device | str = "cpu",
+    pixels: str = "auto",
+    normalize: bool = False,
 ) -> Backbone:
     """A frozen backbone, ready to use.
 
     Args:
         name: one of :data:`nst.config.layers.BACKBONES`
-        weights: ``shipped`` (in the package), ``imagenet`` (torchvision's download), ``random``,
-            ``kmeans`` (training-free, see :mod:`nst.backbones.kmeans`; VGGs), or the path of a
-            torchvision state dict (whole or features only) or safetensors file
+        weights: ``shipped`` (in the package), ``imagenet`` (torchvision's download), ``caffe``
+            (the original VGGs, a download), ``random``, ``kmeans`` (training-free, see
+            :mod:`nst.backbones.kmeans`; VGGs), or the path of a torchvision state dict (whole or
+            features only) or safetensors file
         pooling: ``max``, ``avg`` or ``blur`` (:mod:`nst.backbones.pooling`)
         seed: of random and kmeans weights
         device: where it lives
+        pixels: how the weights want them: ``imagenet``, ``caffe``, or ``auto``: caffe's weights
+            caffe's way, all others ImageNet's
+        normalize: rescale channels to mean activations of 1 on the calibration images
 
     Raises:
-        InputError: no such weights for this backbone, a file that is missing or does not fit, or
-            a download that failed.
+        InputError: no such weights for this backbone, a file that is missing or does not fit, a
+            download that failed, or weights that want their pixels otherwise.
     """
-    backbone = build(name, pooling)
+    backbone = build(name, pooling, pixel_format(weights, pixels))
     if weights == "random":
         randomize(backbone, seed, calibration_images())
         backbone.weights_record = WeightsRecord("random", _parameters_sha256(backbone))
@@ -68,17 +82,24 @@ def load_backbone(
         _learn_kmeans(backbone, seed)
         backbone.weights_record = WeightsRecord("kmeans", _parameters_sha256(backbone))
     else:
-        path = weights_path(name, weights)
-        fill(backbone, read_state(path), path)
-        label = weights if weights in ("shipped", "imagenet") else str(path)
-        with path.open("rb") as file:
-            backbone.weights_record = WeightsRecord(
-                label, hashlib.file_digest(file, "sha256").hexdigest()
-            )
+        _fill_from_file(backbone, weights)
+    if normalize:
+        rescale_channels(backbone, calibration_images())
     for parameter in backbone.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return backbone.to(device).requires_grad_(False)
+
+
+def _fill_from_file(backbone: Backbone, weights: str) -> None:
+    """Weights that ship, of a download or of a file, and their record."""
+    path = weights_path(backbone.name, weights)
+    fill(backbone, read_state(path), path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    backbone.weights_record = WeightsRecord(weights if weights in WEIGHTS else str(path), digest)
+    if backbone.pixel_format != "caffe" and is_of_caffe(digest):
+        log.warning("%s takes Caffe's pixels; add backbone.input=caffe", path)
 
 
 def _learn_kmeans(backbone: Backbone, seed: int) -> None:

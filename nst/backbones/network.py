@@ -20,13 +20,22 @@ from nst.errors import InputError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+CAFFE_MEAN = (123.68, 116.779, 103.939)
+"""Of pixels from 0 to 255, as RGB; the original VGGs take them as BGR and leave their spread."""
+
+PIXEL_FORMATS = {
+    "imagenet": (IMAGENET_MEAN, IMAGENET_STD),
+    "caffe": (tuple(mean / 255 for mean in CAFFE_MEAN), (1 / 255,) * 3),
+}
+"""{name: (mean, std)} that pixels in [0, 1] are normalised by; RGB."""
 
 
 @dataclass(frozen=True)
 class WeightsRecord:
-    """Which weights a backbone holds: ``shipped``, ``imagenet``, ``random`` or a file's path.
+    """Which weights a backbone holds: by name, as ``shipped`` or ``caffe``, or a file's path.
 
-    ``sha256`` is of the file; for random weights, of the parameters' bytes.
+    ``sha256`` is of the file, as it was before its channels were rescaled; for random and kmeans
+    weights, of the parameters' bytes.
     """
 
     name: str
@@ -34,18 +43,25 @@ class WeightsRecord:
 
 
 class Backbone(nn.Module):
-    """A frozen chain of named modules that returns the features it is asked for."""
+    """A frozen chain of named modules that returns the features it is asked for.
+
+    Attributes:
+        pixel_format: of :data:`PIXEL_FORMATS`; with ``caffe`` the first convolution takes RGB all
+            the same, its filters are turned when they are loaded
+        mean, std: what pixels in [0, 1] are normalised by, (1, 3, 1, 1)
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, chain: Mapping[str, nn.Module]):
+    def __init__(self, name: str, chain: Mapping[str, nn.Module], pixel_format: str = "imagenet"):
         super().__init__()
-        self.name = name
+        self.name, self.pixel_format = name, pixel_format
+        mean, std = PIXEL_FORMATS[pixel_format]
         self.weights_record = WeightsRecord("none", "")
         self.chain = nn.ModuleDict(dict(chain))
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)
 
     def forward(

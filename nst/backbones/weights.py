@@ -1,17 +1,15 @@
-"""Files of weights: where they are, what they hold, and how they fill a network."""
+"""Weights by name: which file has them, and how a state dict fills a network."""
 
 from __future__ import annotations
 
-import os
-import urllib.error
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
+from nst.backbones.files.download import digest_prefix, downloaded
 from nst.backbones.network import Backbone
 from nst.errors import InputError
 
@@ -24,9 +22,15 @@ _IMAGENET = {
     "squeezenet1_0": "SqueezeNet1_0_Weights.IMAGENET1K_V1",
 }
 
+CAFFE_URLS = {
+    "vgg19": "https://web.eecs.umich.edu/~justincj/models/vgg19-d01eb7cb.pth",
+    "vgg16": "https://web.eecs.umich.edu/~justincj/models/vgg16-00b39a1b.pth",
+}
+"""J. Johnson's conversions of the networks that Simonyan & Zisserman published for Caffe."""
+
 
 def weights_path(name: str, weights: str) -> Path:
-    """The file that holds these weights, downloaded first if they are torchvision's.
+    """The file that holds these weights, downloaded first if they are torchvision's or Caffe's.
 
     Raises:
         InputError: the backbone has no such weights, no such file exists, or a download failed.
@@ -40,11 +44,13 @@ def weights_path(name: str, weights: str) -> Path:
         return Path(str(resources.files("nst.backbones") / "shipped" / SHIPPED[name]))
     if weights == "imagenet":
         return _imagenet_file(name)
+    if weights == "caffe":
+        return _caffe_file(name)
     path = Path(weights).expanduser()
     if not path.is_file():
         raise InputError(
             f"backbone.weights={weights}: no such file; give a state dict's path, "
-            "or one of imagenet, random, shipped"
+            "or one of imagenet, caffe, random, shipped"
         )
     return path
 
@@ -57,49 +63,35 @@ def imagenet_url(name: str) -> str:
 
 
 def _imagenet_file(name: str) -> Path:
-    """torchvision's own file, from torch's cache or downloaded into it with a progress bar."""
+    """torchvision's own file."""
     if name not in _IMAGENET:
         raise InputError(
             f"there are no ImageNet weights of {name}; use backbone.weights=shipped, random or "
             f"a path, or a backbone that has them: {', '.join(_IMAGENET)}"
         )
-    url = imagenet_url(name)
-    filename = os.path.basename(url)
-    path = Path(torch.hub.get_dir()) / "checkpoints" / filename
-    if path.is_file():
-        return path
-    prefix = Path(filename).stem.rpartition("-")[2]  # torchvision names files NAME-SHA256[:8].pth
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=True)
-    except (urllib.error.URLError, OSError, RuntimeError) as error:
+    return downloaded(
+        imagenet_url(name),
+        "give its path as backbone.weights=PATH, or work offline with backbone=vgg19_mini",
+    )
+
+
+def _caffe_file(name: str) -> Path:
+    """J. Johnson's file of a VGG as it was published for Caffe."""
+    if name not in CAFFE_URLS:
         raise InputError(
-            f"could not download {filename} from {url} ({error}); fetch it elsewhere and put it "
-            f"at {path}, or give its path as backbone.weights=PATH, or work offline with "
-            "backbone=vgg19_mini"
-        ) from error
-    return path
+            f"there are no Caffe weights of {name}; leave backbone.weights as it is, or take a "
+            f"backbone that has them: {', '.join(CAFFE_URLS)}"
+        )
+    return downloaded(
+        CAFFE_URLS[name],
+        "give its path as backbone.weights=PATH with backbone.input=caffe, or take torchvision's "
+        f"network with backbone={name}, or work offline with backbone=vgg19_mini",
+    )
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors of a state dict, never executing what a file holds.
-
-    Raises:
-        InputError: it is no state dict, or cannot be read.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            state: object = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch and safetensors raise many kinds for one cause
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is no readable state dict: {reason}") from error
-    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
-        state = state["state_dict"]
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise InputError(f"{path} holds no state dict (a mapping of names to tensors)")
-    return dict(state)
+def is_of_caffe(sha256: str) -> bool:
+    """Whether a file with this digest is one of J. Johnson's conversions."""
+    return sha256.startswith(tuple(digest_prefix(url) for url in CAFFE_URLS.values()))
 
 
 def _torchvision_keys(backbone: Backbone) -> dict[str, str]:
@@ -113,6 +105,8 @@ def _torchvision_keys(backbone: Backbone) -> dict[str, str]:
 
 def fill(backbone: Backbone, state: Mapping[str, Tensor], path: Path) -> None:
     """Copy a state dict in, whole or features only, checking it key by key.
+
+    The first filters of a network that takes Caffe's pixels are turned from BGR to RGB.
 
     Raises:
         InputError: a key is missing or unknown, or its values do not fit or are not finite.
@@ -143,4 +137,7 @@ def fill(backbone: Backbone, state: Mapping[str, Tensor], path: Path) -> None:
             + (f" and {len(extra) - 1} more" if len(extra) > 1 else "")
         )
     values = {name: state[key].to(torch.float32) for key, name in names.items()}
+    if backbone.pixel_format == "caffe":
+        first = f"{next(iter(backbone.chain))}.weight"
+        values[first] = values[first].flip(1)
     backbone.chain.load_state_dict(values, assign=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from nst.config.derived import layer_sets, layer_weights, used_images
+from nst.config.derived import layer_sets, layer_weights, pixel_format, used_images
 from nst.config.samples import check_source
 from nst.config.schema import WEIGHTS, Config, InitKind, OptimizerConfig
 from nst.errors import InputError, did_you_mean, require
@@ -49,6 +49,7 @@ def check(cfg: Config) -> None:
             f"backbone.weights={weights}: no such file{hint} "
             f"(expected {', '.join(WEIGHTS)} or the path of a state dict)"
         )
+    pixel_format(weights, cfg.backbone.input.name)
 
 
 def _check_choices(node: Any, prefix: str = "") -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nst.config import layers as layer_names
-from nst.config.schema import Config, InitKind, Task
+from nst.config.schema import WEIGHTS, Config, InitKind, Task
 from nst.errors import InputError, require
 
 
@@ -15,6 +15,25 @@ def start_kind(cfg: Config) -> InitKind:
     if cfg.init.kind is not InitKind.auto:
         return cfg.init.kind
     return InitKind.content if cfg.task is Task.transfer else InitKind.noise
+
+
+def pixel_format(weights: str, setting: str) -> str:
+    """How weights want their pixels, ``imagenet`` or ``caffe``.
+
+    Args:
+        weights: as in ``backbone.weights``, a name or a path
+        setting: ``auto``, ``imagenet`` or ``caffe``
+
+    Raises:
+        InputError: the setting contradicts the weights.
+    """
+    usual = "caffe" if weights == "caffe" else "imagenet"
+    if setting not in ("auto", usual) and weights in WEIGHTS:
+        raise InputError(
+            f"backbone.input={setting} contradicts backbone.weights={weights}, whose input is "
+            f"{usual}; leave it at auto, or give the path of a file as backbone.weights"
+        )
+    return usual if setting == "auto" else setting
 
 
 def used_images(cfg: Config) -> dict[str, str]:

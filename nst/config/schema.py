@@ -33,6 +33,12 @@ class Pooling(StrEnum):
     blur = "blur"
 
 
+class PixelFormat(StrEnum):
+    auto = "auto"
+    imagenet = "imagenet"
+    caffe = "caffe"
+
+
 class InitKind(StrEnum):
     auto = "auto"
     noise = "noise"
@@ -79,7 +85,7 @@ class WandbMode(StrEnum):
     online = "online"
 
 
-WEIGHTS = ("shipped", "imagenet", "random", "kmeans")
+WEIGHTS = ("shipped", "imagenet", "caffe", "random", "kmeans")
 """Weights of a backbone by name; anything else is a path."""
 
 
@@ -96,9 +102,21 @@ class BackboneConfig:
     name: BackboneName = _doc("Which network sees the images.", MISSING)
     weights: str = _doc(
         "Where its weights come from: shipped (with the package), imagenet (torchvision's "
-        "download), kmeans (filters clustered from patches, no training), random, or the path of "
-        "a state dict.",
+        "download), caffe (the original VGGs, whose features are far larger; a download), kmeans "
+        "(filters clustered from patches, no training), random, or the path of a state dict.",
         MISSING,
+    )
+    input: PixelFormat = _doc(
+        "How the weights want their pixels: imagenet (RGB in [0, 1], less ImageNet's mean, over "
+        "its standard deviation), caffe (BGR, 0–255, less the mean; say so for a file of that "
+        "kind), or auto: caffe with backbone.weights=caffe, else imagenet.",
+        PixelFormat.auto,
+    )
+    normalize_activations: bool = _doc(
+        "Rescale channels so that each one's mean activation over the bundled pictures is 1; the "
+        "network computes the same up to these factors (Gatys et al. 2016). random and kmeans "
+        "weights, and those of vgg19_mini, are about so anyway.",
+        False,
     )
     pooling: Pooling = _doc(
         "How feature maps are halved: max, avg, or blur (means of 4×4 with weights 1 3 3 1, which "

@@ -112,6 +112,8 @@ class Transfer:
             backbone.pooling.name,
             seed=backbone.seed,
             device=self.device,
+            pixels=backbone.input.name,
+            normalize=backbone.normalize_activations,
         )
         self._networks = Networks(self.backbone, self.precision)
         self._first = self.current = self._pass(all_passes(self.cfg)[0][0])

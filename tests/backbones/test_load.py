@@ -2,10 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -182,35 +178,10 @@ def test_weights_that_do_not_exist() -> None:
 # --- torchvision's download, over loopback -------------------------------------------------------
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder served on loopback, and its address."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=httpd.serve_forever)
-    thread.start()
-    yield folder, f"http://127.0.0.1:{httpd.server_address[1]}"
-    httpd.shutdown()
-    httpd.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def torch_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    return tmp_path / "torch" / "hub" / "checkpoints"
-
-
 def test_imagenet_weights_are_downloaded_once_into_torchs_cache(
-    server: tuple[Path, str], torch_home: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+    file_server: tuple[Path, str], torch_home: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
-    folder, address = server
+    folder, address = file_server
     torch.save(torchvision_state("squeezenet1_0"), folder / "raw")
     digest = hashlib.sha256((folder / "raw").read_bytes()).hexdigest()
     filename = f"squeezenet1_0-{digest[:8]}.pth"
@@ -227,9 +198,9 @@ def test_imagenet_weights_are_downloaded_once_into_torchs_cache(
 
 
 def test_a_damaged_download_is_refused(
-    server: tuple[Path, str], torch_home: Path, monkeypatch: pytest.MonkeyPatch
+    file_server: tuple[Path, str], torch_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, address = server
+    folder, address = file_server
     (folder / "vgg16-00000000.pth").write_bytes(b"half a file")
     monkeypatch.setattr(
         backbone_weights, "imagenet_url", lambda name: f"{address}/vgg16-00000000.pth"
