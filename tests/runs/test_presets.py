@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from nst.backbones.network import Backbone
 from nst.command.configs import CONF
 from nst.command.help import first_comment
 from nst.config import GROUPS, Config, layer_sets
+from nst.config.derived import pixel_format
 from nst.losses.objective import Objective
 from nst.losses.terms import terms_from_config
 from nst.runs.transfer import Transfer
@@ -24,6 +26,8 @@ PRESETS = [choice for group, choice in CHOICES if group == "preset"]
 OFFLINE = {
     "backbone=vgg19": ["backbone.weights=random"],
     "backbone=vgg16": ["backbone.weights=random"],
+    "backbone=vgg19_caffe": ["backbone.weights=random"],
+    "backbone=vgg16_caffe": ["backbone.weights=random"],
     "backbone=squeezenet1_0": ["backbone.weights=random"],
     "init=image": ["init.image=ink"],
     "loss=fastai_lesson8": ["layers=fastai_lesson8"],  # it has a weight for each
@@ -135,6 +139,37 @@ def test_numbers_of_the_recipes(preset: Preset) -> None:
     notebook = preset("gatys_notebook")
     assert notebook.optimizer.steps == 500
     assert [(p.scale * 512, p.steps) for p in notebook.passes] == [(800, 200)]
+
+
+def test_recipes_written_for_caffes_network_take_it(preset: Preset) -> None:
+    for name in PRESETS:
+        backbone = preset(name).backbone
+        for_caffe = name in ("gatys2015", "gatys_notebook", "neural_style", "chollet_keras")
+        assert backbone.weights == ("caffe" if for_caffe else "imagenet"), name
+        assert backbone.normalize_activations == (name == "gatys2015")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "weights", "input"),
+    [
+        ("vgg19_mini", "shipped", "imagenet"),
+        ("vgg19", "imagenet", "imagenet"),
+        ("vgg16_caffe", "caffe", "caffe"),
+    ],
+)
+def test_another_network_beside_a_recipe_brings_its_own_weights(
+    composed: Compose, backbone: str, weights: str, input: str
+) -> None:
+    cfg = composed("preset=gatys2015", f"backbone={backbone}").backbone
+    assert (cfg.weights, pixel_format(cfg.weights, cfg.input.name)) == (weights, input)
+    assert cfg.pooling.name == "avg"
+    assert cfg.normalize_activations
+
+
+def test_caffes_networks_are_those_of_torchvision_but_for_their_weights(composed: Compose) -> None:
+    for name in ("vgg19", "vgg16"):
+        caffe = composed(f"backbone={name}_caffe").backbone
+        assert caffe == dataclasses.replace(composed(f"backbone={name}").backbone, weights="caffe")
 
 
 def test_the_notebook_is_neural_style_with_other_weights(composed: Compose) -> None:
