@@ -146,7 +146,6 @@ def test_recipes_written_for_caffes_network_take_it(preset: Preset) -> None:
         backbone = preset(name).backbone
         for_caffe = name in ("gatys2015", "gatys_notebook", "neural_style", "chollet_keras")
         assert backbone.weights == ("caffe" if for_caffe else "imagenet"), name
-        assert backbone.normalize_activations == (name == "gatys2015")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +162,6 @@ def test_another_network_beside_a_recipe_brings_its_own_weights(
     cfg = composed("preset=gatys2015", f"backbone={backbone}").backbone
     assert (cfg.weights, pixel_format(cfg.weights, cfg.input.name)) == (weights, input)
     assert cfg.pooling.name == "avg"
-    assert cfg.normalize_activations
 
 
 def test_caffes_networks_are_those_of_torchvision_but_for_their_weights(composed: Compose) -> None:
