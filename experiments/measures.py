@@ -40,6 +40,13 @@ def gram_distance(
     return sum(errors) / len(errors)
 
 
+@torch.no_grad()
+def feature_correlation(backbone: Backbone, image: Tensor, content: Tensor, layer: str) -> float:
+    """Correlation of one layer's features in two images (1, 3, H, W) in [0, 1]: −1 to 1."""
+    features = [backbone(each, (layer,))[layer].flatten() for each in (image, content)]
+    return float(torch.corrcoef(torch.stack(features))[0, 1])
+
+
 def style_distance(folder: Path, style: Path | None = None) -> float:
     """:func:`gram_distance` of a run's picture to its style image, or to another."""
     files = (folder / "image.png", style or folder / "style.png")

@@ -1,127 +1,256 @@
-"""How good are the pictures of a backbone? Reconstruction, textures, transfers, judged by another.
+"""How good are a backbone's pictures? Style and content kept, in the eyes of another network.
 
-Question: which weights of ``vgg19_mini`` should ship?
-Command: ``python -m experiments.backbone.judge --judge SQUEEZENET.pth --name shipped
---weights shipped --contents A.jpg B.jpg --styles C.jpg D.jpg``; run again with other weights and
-the table grows.
-Cost: a few minutes for each candidate.
+Question: which weights should ship, and which losses and weights should be a backbone's defaults?
+Command: ``python -m experiments.backbone.judge --judge SQUEEZENET.pth --name NAME --contents A.jpg
+B.jpg --styles C.jpg D.jpg --sizes 192 256 --style-weights 5 20 --override backbone=vgg16``; again
+with another name and the table grows. Pictures that are in the table are not made again.
+Cost: a run of the default recipe for each picture.
 Finding: docs/backbone.md.
 
-The judge is SqueezeNet 1.0 trained on ImageNet, with max pooling, as trained. The Gram error of a
-picture is the mean over six of its layers of ‖G − A‖ / ‖A‖: 0 is the style image itself.
+The judge is SqueezeNet 1.0 trained on ImageNet, with max pooling, as trained. It gives two numbers
+that pull against each other:
+
+- *style error*: mean over six layers of ‖G − A‖ / ‖A‖, G and A the Gram matrices of picture and
+  style; 0 is the style image itself
+- *content kept*: correlation of the features of fire4 with the content's, −1 to 1
+
+A texture has a style error alone; a reconstruction has its PSNR in dB.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-from math import nan
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from PIL import Image
 from torch import Tensor
 
 import nst
-from experiments.measures import gram_distance
+from experiments.backbone.fronts import draw_fronts
+from experiments.measures import feature_correlation, gram_distance
 from nst.backbones.load import load_backbone
 from nst.backbones.network import Backbone
-from nst.config import Config
-from nst.pictures.files import to_pil, to_uint8
+from nst.errors import InputError
+from nst.pictures.files import open_image, to_pil, to_uint8
 from nst.pictures.measures import psnr
 from nst.pictures.samples import load_image
 from nst.pictures.sheets import grid
 from nst.runs.transfer import Transfer
 
-JUDGE_LAYERS = ("relu_1", "fire2", "fire4", "fire5", "fire7", "fire8")
+STYLE_LAYERS = ("relu_1", "fire2", "fire4", "fire5", "fire7", "fire8")
+CONTENT_LAYER = "fire4"
 RECONSTRUCTED = ("conv_2", "conv_4", "conv_8", "conv_10", "conv_13")
-Cell = tuple[str, Image.Image]
+DEFAULT = "default"
 
 
-def gram_error(judge: Backbone, image: Tensor, style: Tensor) -> float:
-    """Mean over layers of ‖G − A‖ / ‖A‖ in the judge's eyes; images (1, 3, H, W) in [0, 1]."""
-    return gram_distance(judge, image, style, JUDGE_LAYERS)
+@dataclass(frozen=True)
+class Judged:
+    """A line of the table: one picture. What it has none of is empty."""
+
+    name: str
+    task: str
+    size: int
+    style_weight: str
+    content: str
+    style: str
+    layer: str = ""
+    style_error: float | str = ""
+    content_kept: float | str = ""
+    psnr: float | str = ""
+    seconds: float | str = ""
+
+    @property
+    def file(self) -> str:
+        """The picture's file name."""
+        parts = (self.task, str(self.size), self.style_weight, self.content, self.style, self.layer)
+        return "_".join(part for part in parts if part) + ".png"
+
+    def same(self, other: Judged) -> bool:
+        """Whether it is the same picture, judged or not."""
+        empty = {"style_error": "", "content_kept": "", "psnr": "", "seconds": ""}
+        return replace(self, **empty) == replace(other, **empty)  # type: ignore[arg-type]
 
 
-def final_image(cfg: Config) -> Tensor:
-    """The result of a run with these settings, clamped to [0, 1]."""
-    *_, last = Transfer(cfg).run()
-    return last.images.clamp(0, 1)
+class Judge:
+    """Makes pictures of one candidate and judges them, each once."""
+
+    def __init__(self, network: Backbone, name: str, overrides: list[str], output: Path):
+        """
+        Args:
+            network: the judge
+            name: what to call the candidate
+            overrides: the candidate's settings, as ``run.py`` takes them
+            output: the folder of ``table.csv`` and of the pictures
+        """
+        self.network, self.name, self.overrides, self.output = network, name, overrides, output
+        self.table = output / "table.csv"
+        self.known = read_table(self.table)
+        (output / name).mkdir(parents=True, exist_ok=True)
+
+    def judge(self, line: Judged, content: str, style: str) -> Judged:
+        """One picture: from the table, or made, judged and added to it.
+
+        Args:
+            line: which one, its numbers empty
+            content: sample or path; empty for a texture
+            style: sample or path; empty for a reconstruction
+        """
+        known = next((each for each in self.known if each.same(line)), None)
+        if known is not None:
+            return known
+        overrides = [f"task={line.task}", "logger=none", *self.overrides]
+        overrides += [f"content={content}"] if content else []
+        overrides += [f"style={style}"] if style else []
+        overrides += [f"content_layer={line.layer}"] if line.layer else []
+        if line.style_weight not in ("", DEFAULT):
+            overrides.append(f"loss.style_weight={line.style_weight}")
+        began = time.perf_counter()
+        *_, last = Transfer(nst.compose(*overrides, size=line.size)).run()
+        seconds = time.perf_counter() - began
+        image = last.images.clamp(0, 1)
+        to_pil(image).save(self.output / self.name / line.file)
+        line = replace(self._measured(line, image, content, style), seconds=round(seconds, 1))
+        self._append(line)
+        return line
+
+    def _measured(self, line: Judged, image: Tensor, content: str, style: str) -> Judged:
+        target = load_image(content, line.size) if content else image
+        if line.task == "content":
+            return replace(line, psnr=round(psnr(to_uint8(image)[0], to_uint8(target)[0]), 2))
+        painting = load_image(style, line.size)
+        error = gram_distance(self.network, image, painting, STYLE_LAYERS)
+        line = replace(line, style_error=round(error, 4))
+        if line.task == "texture":
+            return line
+        kept = feature_correlation(self.network, image, target, CONTENT_LAYER)
+        return replace(line, content_kept=round(kept, 4))
+
+    def _append(self, line: Judged) -> None:
+        new = not self.table.is_file()
+        with self.table.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [each.name for each in fields(Judged)])
+            if new:
+                writer.writeheader()
+            writer.writerow(asdict(line))
 
 
-def settings(arguments: argparse.Namespace, *overrides: str) -> Config:
-    """The default recipe with the candidate's weights and what the command line changes."""
-    common = [f"backbone.weights={arguments.weights}", "logger=none"]
-    return nst.compose(*common, *arguments.override, *overrides, size=arguments.size)
+def read_table(file: Path) -> list[Judged]:
+    """The lines of a table; none where there is no such file."""
+    if not file.is_file():
+        return []
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = [{key: value or "" for key, value in row.items()} for row in csv.DictReader(lines)]
+    return [Judged(**{**row, "size": int(row["size"])}) for row in rows]  # type: ignore[arg-type]
 
 
-def judge_styles(
-    arguments: argparse.Namespace, judge: Backbone
-) -> tuple[list[float], list[float], list[list[Cell]]]:
-    """Errors of textures and of transfers, and the pictures, a row for each style."""
-    textures, transfers, rows = [], [], []
-    for style in arguments.styles:
-        target = load_image(style, arguments.size)
-        texture = final_image(settings(arguments, "task=texture", f"style={style}"))
-        textures.append(gram_error(judge, texture, target))
-        row = [(Path(style).stem, to_pil(target)), (f"texture {textures[-1]:.2f}", to_pil(texture))]
-        for content in arguments.contents:
-            image = final_image(settings(arguments, f"style={style}", f"content={content}"))
-            transfers.append(gram_error(judge, image, target))
-            row.append((f"{Path(content).stem} {transfers[-1]:.2f}", to_pil(image)))
-        rows.append(row)
-    return textures, transfers, rows
+def transfers(arguments: argparse.Namespace, judge: Judge) -> Iterator[list[Judged]]:
+    """Every content in every style, a list for each size and style weight."""
+    for size in arguments.sizes:
+        for weight in arguments.style_weights:
+            lines = []
+            for style in arguments.styles:
+                for content in arguments.contents:
+                    stems = Path(content).stem, Path(style).stem
+                    line = Judged(judge.name, "transfer", size, weight, *stems)
+                    lines.append(judge.judge(line, content, style))
+            yield lines
 
 
-def judge_reconstructions(arguments: argparse.Namespace) -> dict[str, float]:
-    """Mean PSNR in dB over the content images, by layer."""
-    by_layer = {}
-    for layer in RECONSTRUCTED:
-        values = []
-        for content in arguments.contents:
-            cfg = settings(
-                arguments, "task=content", f"content={content}", f"content_layer={layer}"
+def textures(arguments: argparse.Namespace, judge: Judge) -> Iterator[list[Judged]]:
+    """A texture of every style, a list for each size."""
+    for size in arguments.sizes:
+        lines = [
+            judge.judge(
+                Judged(judge.name, "texture", size, DEFAULT, "", Path(style).stem), "", style
             )
-            target = load_image(content, arguments.size)
-            values.append(psnr(to_uint8(final_image(cfg))[0], to_uint8(target)[0]))
-        by_layer[layer] = sum(values) / len(values)
-    return by_layer
+            for style in arguments.styles
+        ]
+        yield lines
 
 
-def main() -> None:
-    """Judge one candidate; append its row to the table and write its sheet."""
+def reconstructions(arguments: argparse.Namespace, judge: Judge) -> Iterator[list[Judged]]:
+    """Every content from every layer, a list for each size and layer."""
+    for size in arguments.sizes:
+        for layer in RECONSTRUCTED:
+            lines = []
+            for content in arguments.contents:
+                line = Judged(judge.name, "content", size, "", Path(content).stem, "", layer)
+                lines.append(judge.judge(line, content, ""))
+            yield lines
+
+
+def summary(lines: list[Judged]) -> str:
+    """The means of some lines, as a line to print."""
+    first, parts = lines[0], []
+    for key in ("style_error", "content_kept", "psnr", "seconds"):
+        values = [float(getattr(line, key)) for line in lines if getattr(line, key) != ""]
+        if values:
+            parts.append(f"{key} {sum(values) / len(values):.3f}")
+    what = [first.name, first.task, f"{first.size} px", first.style_weight, first.layer]
+    return "  ".join([*(part for part in what if part), *parts])
+
+
+def write_sheet(lines: list[Judged], output: Path, sources: list[str]) -> None:
+    """The pictures of one size and weight side by side, a row for each style."""
+    styles = list(dict.fromkeys(line.style for line in lines))
+    by_stem = {Path(source).stem: source for source in sources}
+    rows = []
+    for style in styles:
+        row = [(style, to_pil(load_image(by_stem[style], lines[0].size)))] if style else []
+        for line in (each for each in lines if each.style == style):
+            numbers = " / ".join(f"{float(x):.2f}" for x in (line.style_error, line.content_kept))
+            picture = open_image(output / line.name / line.file)
+            row.append((f"{line.content} {numbers}", picture))
+        rows.append(row)
+    first = lines[0]
+    file = output / f"{first.name}_{first.size}_{first.style_weight}.jpg"
+    grid(rows, height=min(first.size, 256)).save(file, quality=90)
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--judge", required=True, help="ImageNet state dict of squeezenet1_0")
     parser.add_argument("--name", required=True, help="what to call the candidate")
-    parser.add_argument("--weights", required=True, help="as backbone.weights")
-    parser.add_argument("--contents", nargs="+", required=True)
-    parser.add_argument("--styles", nargs="+", required=True)
-    parser.add_argument("--size", type=int, default=192)
+    parser.add_argument("--contents", nargs="+", required=True, help="samples or paths")
+    parser.add_argument("--styles", nargs="+", required=True, help="samples or paths")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[192], help="longest sides")
+    parser.add_argument(
+        "--style-weights", nargs="+", default=[DEFAULT], help="of the transfers; or default"
+    )
     parser.add_argument("--override", nargs="*", default=[], help="as run.py takes: key=value")
-    parser.add_argument("--no-reconstructions", action="store_true", help="leave them out")
+    parser.add_argument("--textures", action="store_true", help="textures instead of transfers")
+    parser.add_argument(
+        "--reconstructions", action="store_true", help="reconstructions instead of transfers"
+    )
     parser.add_argument("--output", type=Path, default=Path("outputs/judge_backbone"))
-    arguments = parser.parse_args()
-    judge = load_backbone("squeezenet1_0", arguments.judge, "max")
-    textures, transfers, rows = judge_styles(arguments, judge)
-    reconstructions = {} if arguments.no_reconstructions else judge_reconstructions(arguments)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    grid(rows, height=160).save(arguments.output / f"{arguments.name}_{arguments.size}.jpg")
-    row = {
-        "name": arguments.name,
-        "size": str(arguments.size),
-        "texture": f"{sum(textures) / len(textures):.3f}",
-        "transfer": f"{sum(transfers) / len(transfers):.3f}",
-        **{layer: f"{reconstructions.get(layer, nan):.1f}" for layer in RECONSTRUCTED},
-    }
-    table = arguments.output / "table.csv"
-    new = not table.is_file()
-    with table.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-    print(*(f"{key} {value}" for key, value in row.items()), sep="  ")
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Judge one candidate: lines of the table, sheets, and the fronts of all in the table."""
+    arguments = parse()
+    try:
+        network = load_backbone("squeezenet1_0", arguments.judge, "max")
+        judge = Judge(network, arguments.name, arguments.override, arguments.output)
+        make = transfers
+        if arguments.textures:
+            make = textures
+        elif arguments.reconstructions:
+            make = reconstructions
+        for lines in make(arguments, judge):
+            print(summary(lines), flush=True)
+            if make is transfers:
+                write_sheet(lines, arguments.output, arguments.styles)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    draw_fronts(judge.table)
 
 
 if __name__ == "__main__":

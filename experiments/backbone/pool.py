@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from experiments.backbone.settings import TrainConfig
+from experiments.backbone.settings import Drawing
 from nst.pictures.procedural import TRAINING_PHOTOS, training_images
 
 PHOTOS = (*TRAINING_PHOTOS, "astronaut", "cell", "clock", "microaneurysms", "retina", "rocket")
@@ -20,7 +20,7 @@ PHOTOS = (*TRAINING_PHOTOS, "astronaut", "cell", "clock", "microaneurysms", "ret
 left out because backbones are judged on them."""
 
 
-def draw_pool(cfg: TrainConfig, folder: Path) -> Tensor:
+def draw_pool(cfg: Drawing, folder: Path) -> Tensor:
     """The images to learn from, (P, 3, S, S) uint8; kept in a file, for they take minutes."""
     key = f"{cfg.images}_{cfg.image_side}_{cfg.photos:g}_{cfg.seed}"
     file = folder / f"pool_{key}.pt"
@@ -40,7 +40,7 @@ def draw_pool(cfg: TrainConfig, folder: Path) -> Tensor:
     return pool
 
 
-def _draw(cfg: TrainConfig, first: int, count: int) -> Tensor:
+def _draw(cfg: Drawing, first: int, count: int) -> Tensor:
     images = training_images(
         count, cfg.image_side, cfg.seed + 1, photos=cfg.photos, names=PHOTOS, first=first
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import get_args
+from typing import Protocol, get_args
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
 
 from experiments.backbone.self_supervision import Padding
 from nst.config import Pooling
@@ -45,29 +46,75 @@ class TrainConfig:
     checkpoint_every: int = 250
 
 
+@dataclass
+class NarrowConfig:
+    """Keys of the command line of :mod:`experiments.backbone.narrow`."""
+
+    teacher: str = MISSING
+    name: str = "vgg16_mini"
+    seed: int = 0
+    narrowing: int = 600
+    steps: int = 5000
+    batch: int = 8
+    side: int = 96
+    images: int = 3000
+    image_side: int = 160
+    photos: float = 0.5
+    learning_rate: float = 0.01
+    pooling: str = "avg"
+    device: str = "cpu"
+    checkpoint_every: int = 250
+
+
 ConfigStore.instance().store(name="train_backbone_schema", node=TrainConfig)
+ConfigStore.instance().store(name="narrow_backbone_schema", node=NarrowConfig)
 
 
-def check(cfg: TrainConfig) -> None:
+class Drawing(Protocol):
+    """The settings that decide the images to learn from."""
+
+    seed: int
+    images: int
+    image_side: int
+    photos: float
+
+
+def check(cfg: TrainConfig | NarrowConfig) -> None:
     """Raise InputError where a value makes no sense."""
-    for key in ("steps", "batch", "images", "checkpoint_every"):
+    counts = ["steps", "batch", "images", "checkpoint_every"]
+    shares, choices = ["photos"], {"pooling": list(Pooling.__members__)}
+    if isinstance(cfg, NarrowConfig):
+        counts.append("narrowing")
+        if cfg.teacher == MISSING:
+            raise InputError("teacher is not set; give VGG-16's ImageNet weights, teacher=PATH")
+    else:
+        shares.append("mix")
+        choices["padding"] = list(get_args(Padding))
+    for key in counts:
         if getattr(cfg, key) < 1:
             raise InputError(f"{key}={getattr(cfg, key)} must be at least 1")
     if cfg.side % 16 or cfg.side < 32:
         raise InputError(f"side={cfg.side} must be a multiple of 16 and at least 32")
-    for key, choices in (("pooling", Pooling.__members__), ("padding", get_args(Padding))):
-        if getattr(cfg, key) not in choices:
-            raise InputError(f"{key}={getattr(cfg, key)} must be one of {', '.join(choices)}")
+    for key, names in choices.items():
+        if getattr(cfg, key) not in names:
+            raise InputError(f"{key}={getattr(cfg, key)} must be one of {', '.join(names)}")
     if cfg.image_side < cfg.side:
         raise InputError(f"image_side={cfg.image_side} must be at least side={cfg.side}")
-    for key in ("photos", "mix"):
+    for key in shares:
         if not 0 <= getattr(cfg, key) <= 1:
             raise InputError(f"{key}={getattr(cfg, key)} must be from 0 to 1")
 
 
 def training_key(cfg: TrainConfig) -> str:
     """What decides the result, as text; mix is applied afterwards."""
-    values = asdict(cfg)
-    for key in ("name", "mix", "device", "checkpoint_every"):
-        del values[key]
+    return _key(cfg, ("name", "mix", "device", "checkpoint_every"))
+
+
+def narrow_key(cfg: NarrowConfig) -> str:
+    """What decides the result of a narrowing, as text, but for the teacher's weights."""
+    return _key(cfg, ("name", "teacher", "device", "checkpoint_every"))
+
+
+def _key(cfg: TrainConfig | NarrowConfig, without: tuple[str, ...]) -> str:
+    values = {key: value for key, value in asdict(cfg).items() if key not in without}
     return json.dumps(values, sort_keys=True)

@@ -16,10 +16,7 @@ import copy
 import hashlib
 import json
 import logging
-import math
-import subprocess
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -30,8 +27,16 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from tqdm import tqdm
 
+from experiments.backbone.loop import (
+    commit,
+    cosine,
+    learn,
+    load_checkpoint,
+    mean_losses,
+    overrides,
+    save_checkpoint,
+)
 from experiments.backbone.pool import PHOTOS, calibration, draw_pool
 from experiments.backbone.self_supervision import Padding, Student, Tasks, crops
 from experiments.backbone.settings import TrainConfig, check, training_key
@@ -88,9 +93,8 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
 
     def learning_rate(self) -> float:
-        """Linear warm-up over 150 steps, then half a cosine down to a hundredth."""
-        cosine = 0.5 * (1 + math.cos(math.pi * self.step / self.cfg.steps))
-        return self.cfg.learning_rate * min(1, (self.step + 1) / 150) * (0.99 * cosine + 0.01)
+        """As :func:`cosine`."""
+        return self.cfg.learning_rate * cosine(self.step, self.cfg.steps)
 
     def train_step(self) -> dict[str, float]:
         """One step; what it sees depends on the seed and the step's number alone."""
@@ -132,11 +136,8 @@ class Trainer:
         state = {
             **{"step": self.step, "seconds": self.seconds, "student": self.student.state_dict()},
             **{"tasks": self.tasks.state_dict(), "optimizer": self.optimizer.state_dict()},
-            "config": training_key(self.cfg),
         }
-        partial = file.with_suffix(".part")
-        torch.save(state, partial)
-        partial.replace(file)
+        save_checkpoint(state, training_key(self.cfg), file)
 
     def load(self, file: Path) -> None:
         """Go on from a checkpoint.
@@ -144,44 +145,11 @@ class Trainer:
         Raises:
             InputError: it was made with other settings.
         """
-        state = torch.load(file, map_location=self.cfg.device)
-        if state["config"] != training_key(self.cfg):
-            raise InputError(
-                f"{file} comes from other settings; choose another name=, or delete the folder"
-            )
+        state = load_checkpoint(file, training_key(self.cfg), self.cfg.device)
         self.student.load_state_dict(state["student"])
         self.tasks.load_state_dict(state["tasks"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
-
-
-def train(trainer: Trainer, folder: Path) -> list[dict[str, float]]:
-    """Steps until the end, with a bar, checkpoints and a line of losses for every one."""
-    cfg, checkpoint, history = trainer.cfg, folder / "checkpoint.pt", folder / "losses.jsonl"
-    if checkpoint.is_file():
-        trainer.load(checkpoint)
-        log.info("going on from step %d", trainer.step)
-    lines = history.read_text().splitlines()[: trainer.step] if history.is_file() else []
-    losses = [json.loads(line) for line in lines]
-    history.write_text("".join(f"{line}\n" for line in lines))
-    bar = tqdm(initial=trainer.step, total=cfg.steps, desc="training", unit="step", disable=None)
-    with bar, history.open("a") as file:
-        began = time.perf_counter() - trainer.seconds
-        while trainer.step < cfg.steps:
-            losses.append(trainer.train_step())
-            trainer.seconds = time.perf_counter() - began
-            file.write(json.dumps(losses[-1]) + "\n")
-            bar.set_postfix_str(f"loss {sum(losses[-1].values()):.3f}")
-            bar.update()
-            if trainer.step % cfg.checkpoint_every == 0 or trainer.step == cfg.steps:
-                file.flush()
-                trainer.save(checkpoint)
-                log.info("step %d, %.0f s: %s", trainer.step, trainer.seconds, _mean(losses[-100:]))
-    return losses
-
-
-def _mean(losses: list[dict[str, float]]) -> dict[str, float]:
-    return {key: round(sum(x[key] for x in losses) / len(losses), 4) for key in losses[0]}
 
 
 def write_result(trainer: Trainer, losses: list[dict[str, float]], folder: Path) -> Path:
@@ -195,35 +163,19 @@ def write_result(trainer: Trainer, losses: list[dict[str, float]], folder: Path)
     file = folder / "vgg19_mini.safetensors"
     save_file(state, file, metadata={"made_by": "experiments.backbone.train"})
     record: dict[str, Any] = {
-        "command": " ".join(["python -m experiments.backbone.train", *_overrides()]),
+        "command": " ".join(["python -m experiments.backbone.train", *overrides()]),
         "commit": commit(),
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "seconds": round(trainer.seconds),
         "device": f"{trainer.cfg.device}, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
-        "losses_first_100": _mean(losses[:100]),
-        "losses_last_100": _mean(losses[-100:]),
+        "losses_first_100": mean_losses(losses[:100]),
+        "losses_last_100": mean_losses(losses[-100:]),
         "photos": list(PHOTOS),
         "config": asdict(trainer.cfg),
     }
     file.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
     return file
-
-
-def commit() -> str:
-    """The repository's commit, marked where the working tree differs from it; else "unknown"."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        process = subprocess.run(
-            command, cwd=CONF.parent, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return process.stdout.strip()
-
-
-def _overrides() -> list[str]:
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train_backbone")
@@ -234,7 +186,7 @@ def main(composed: DictConfig) -> None:
     try:
         check(cfg)
         trainer = Trainer(cfg, draw_pool(cfg, folder.parent))
-        log.info("written: %s", write_result(trainer, train(trainer, folder), folder))
+        log.info("written: %s", write_result(trainer, learn(trainer, folder), folder))
     except InputError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

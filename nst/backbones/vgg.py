@@ -12,6 +12,7 @@ from nst.config.layers import VGG_BLOCKS
 WIDTHS = {
     "vgg19": (64, 128, 256, 512, 512),
     "vgg16": (64, 128, 256, 512, 512),
+    "vgg16_mini": (24, 48, 128, 256, 192),
     "vgg19_mini": (16, 32, 64, 128, 128),
 }
 """Channels of each block."""

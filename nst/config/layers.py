@@ -29,6 +29,7 @@ from nst.errors import InputError, did_you_mean
 VGG_BLOCKS: dict[str, tuple[int, ...]] = {
     "vgg19": (2, 2, 4, 4, 4),
     "vgg16": (2, 2, 3, 3, 3),
+    "vgg16_mini": (2, 2, 3, 3, 3),
     "vgg19_mini": (2, 2, 4, 4, 4),
 }
 """Convolutions per block (Simonyan & Zisserman 2015, table 1, columns E and D)."""

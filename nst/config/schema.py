@@ -23,6 +23,7 @@ class Task(StrEnum):
 class BackboneName(StrEnum):
     vgg19 = "vgg19"
     vgg16 = "vgg16"
+    vgg16_mini = "vgg16_mini"
     vgg19_mini = "vgg19_mini"
     squeezenet1_0 = "squeezenet1_0"
 

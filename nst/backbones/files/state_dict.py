@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nst.errors import InputError
 
+_SCALE = ".scale"
 _DTYPES = {"Float": torch.float32, "Double": torch.float64, "Half": torch.float16}
 
 
@@ -39,7 +40,35 @@ def read_state(path: Path) -> dict[str, Tensor]:
         state = state["state_dict"]
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"{path} holds no state dict (a mapping of names to tensors)")
-    return dict(state)
+    return dequantized(state)
+
+
+def quantized(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Filters (K, C, H, W) of a state dict in 8 bits, each of the K with a scale of its own.
+
+    A filter's largest weight is ±127 times its scale, (K,) float32 under ``KEY.scale``; biases stay
+    as they are.
+    """
+    result = {}
+    for key, value in state.items():
+        if value.ndim == 4:
+            scale = value.float().abs().amax((1, 2, 3)).clamp_min(1e-30) / 127
+            levels = (value.float() / scale.view(-1, 1, 1, 1)).round()
+            result[key], result[f"{key}{_SCALE}"] = levels.to(torch.int8).contiguous(), scale
+        else:
+            result[key] = value.contiguous()
+    return result
+
+
+def dequantized(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict whose :func:`quantized` filters are float32 again; others are left alone."""
+    return {
+        key: value.float() * state[f"{key}{_SCALE}"].view(-1, 1, 1, 1)
+        if f"{key}{_SCALE}" in state
+        else value
+        for key, value in state.items()
+        if not key.endswith(_SCALE)
+    }
 
 
 class _TarUnpickler(pickle.Unpickler):
