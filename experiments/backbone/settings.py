@@ -54,7 +54,7 @@ class NarrowConfig:
     name: str = "vgg16_mini"
     seed: int = 0
     narrowing: int = 600
-    steps: int = 5000
+    steps: int = 3500
     batch: int = 8
     side: int = 96
     images: int = 3000

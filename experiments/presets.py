@@ -1,0 +1,95 @@
+"""The published recipes beside published pictures, for docs/presets.md.
+
+Question: do the presets make the pictures that their authors show?
+Command: ``python -m experiments.presets --weights VGG16.safetensors --images FOLDER`` with
+tubingen.jpg, starry_night.jpg, the_scream.jpg and shipwreck.jpg in the folder, and in
+``FOLDER/reference`` what neural-style-pt publishes of these pairs.
+Cost: two hours of one core with the sizes and steps in :data:`SHORTER`.
+Finding: docs/presets.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+from PIL import Image
+
+import nst
+from nst.pictures.files import open_image
+from nst.pictures.sheets import grid
+from nst.runs.context import Context
+from nst.runs.job import run_job
+from nst.runs.recording.folder import RECORD
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "images"
+RUNS = Path("outputs") / "presets"
+PAIRS = {"starry_night": "starry", "the_scream": "scream", "shipwreck": "shipwreck"}
+"""{style: how neural-style-pt's picture of Tübingen in it is called}."""
+
+SHORTER = {
+    "gatys2015": ("size=256",),
+    "gatys_notebook": ("size=256",),
+    "pytorch_tutorial": ("size=256",),
+    "chollet_keras": ("size=256", "optimizer.steps=1500"),
+    "deeplearning_ai": ("size=256", "optimizer.steps=1500", "content_layer=block5_conv3"),
+    "fastai_lesson8": ("size=256",),
+    "cmu_study": ("size=256", "style_layers=[conv_1-13]"),
+}
+"""What is not the preset's own: 256 px, fewer of very many steps, layers that VGG-16 has."""
+
+Cell = tuple[str, Image.Image]
+
+
+def made(weights: str, preset: str, content: Path, style: Path, *overrides: str) -> Image.Image:
+    """The picture of one run; a run that is complete is not done again."""
+    folder = RUNS / f"{preset}_{style.stem}"
+    if not (folder / RECORD).is_file():
+        common = ("logger=none", "backbone=vgg16", f"backbone.weights={weights}")
+        pictures = (f"content={content}", f"style={style}")
+        cfg = nst.compose(f"preset={preset}", *common, *pictures, *overrides)
+        run_job(cfg, Context(folder, overrides=overrides))
+    return open_image(folder / "image.png")
+
+
+def neural_style(weights: str, images: Path, *overrides: str) -> list[list[Cell]]:
+    """For each style what neural-style-pt publishes, and what the same recipe makes here."""
+    rows = []
+    for style, published in PAIRS.items():
+        picture = open_image(images / "reference" / f"tubingen_{published}.jpg")
+        files = images / "tubingen.jpg", images / f"{style}.jpg"
+        own = made(weights, "neural_style", *files, *overrides)
+        name = style.replace("_", " ")
+        rows.append(
+            [(f"{name}: neural-style-pt, VGG-19", picture), ("preset=neural_style, VGG-16", own)]
+        )
+    return rows
+
+
+def others(weights: str, images: Path) -> list[list[Cell]]:
+    """Tübingen in The Starry Night by every other preset, four in a row."""
+    files = images / "tubingen.jpg", images / "starry_night.jpg"
+    cells = [
+        (preset, made(weights, preset, *files, *overrides)) for preset, overrides in SHORTER.items()
+    ]
+    return [cells[:4], cells[4:]]
+
+
+def main() -> None:
+    """Run what is missing and write the pictures."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--weights", required=True, help="VGG-16 at the Caffe network's magnitudes")
+    parser.add_argument("--images", type=Path, required=True, help="folder of the four pictures")
+    parser.add_argument("--override", nargs="*", default=[], help="of preset=neural_style")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    DOCS.mkdir(parents=True, exist_ok=True)
+    rows = others(arguments.weights, arguments.images)
+    grid(rows, height=240).save(DOCS / "presets.jpg", quality=85, optimize=True)
+    rows = neural_style(arguments.weights, arguments.images, *arguments.override)
+    grid(rows, height=300).save(DOCS / "neural_style.jpg", quality=85, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
