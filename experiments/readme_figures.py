@@ -1,8 +1,8 @@
 """The pictures of the README.
 
 Question: what do the defaults look like?
-Command: ``python -m experiments.readme_figures``, with ``--images FOLDER --squeezenet FILE`` also
-those of real paintings and of a network trained on ImageNet.
+Command: ``python -m experiments.readme_figures``, with ``--images FOLDER --vgg16 FILE`` also those
+of real paintings, by the network that ships and by the one that taught it.
 Cost: about twenty minutes on two cores.
 Finding: see README.md and docs/images/.
 """
@@ -70,19 +70,19 @@ def textures() -> list[list[Cell]]:
     ]
 
 
-def paintings(images: Path, squeezenet: Path) -> list[list[Cell]]:
-    """Real paintings: the network that ships, and SqueezeNet trained on ImageNet."""
+def paintings(images: Path, vgg16: Path) -> list[list[Cell]]:
+    """Real paintings: the network that ships, and ImageNet's VGG-16."""
     content = images / "tubingen.jpg"
     rows = []
     for name in ("starry_night", "the_scream", "shipwreck"):
         style = images / f"{name}.jpg"
         run = (f"content={content}", f"style={style}")
-        imagenet = ("backbone=squeezenet1_0", f"backbone.weights={squeezenet}")
+        imagenet = ("backbone=vgg16", f"backbone.weights={vgg16}")
         rows.append(
             [
                 (name.replace("_", " "), open_source(str(style))),
-                ("vgg19_mini (ships)", result(*run)),
-                ("squeezenet1_0 (ImageNet)", result(*run, *imagenet)),
+                ("vgg16_mini (ships)", result(*run)),
+                ("vgg16 (ImageNet)", result(*run, *imagenet)),
             ]
         )
     return rows
@@ -92,13 +92,13 @@ def main() -> None:
     """Run what is missing and write the pictures."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--images", type=Path, help="folder with tubingen.jpg and the paintings")
-    parser.add_argument("--squeezenet", type=Path, help="torchvision state dict of squeezenet1_0")
+    parser.add_argument("--vgg16", type=Path, help="state dict of vgg16, trained on ImageNet")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     figures = {"transfers": transfers, "reconstructions": reconstructions, "textures": textures}
     rows_of = {name: figure() for name, figure in figures.items()}
-    if arguments.images and arguments.squeezenet:
-        rows_of["paintings"] = paintings(arguments.images, arguments.squeezenet)
+    if arguments.images and arguments.vgg16:
+        rows_of["paintings"] = paintings(arguments.images, arguments.vgg16)
     DOCS.mkdir(parents=True, exist_ok=True)
     for name, rows in rows_of.items():
         grid(rows, height=260).save(DOCS / f"{name}.jpg", quality=85, optimize=True)

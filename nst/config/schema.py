@@ -128,9 +128,6 @@ class BackboneConfig:
     default_content_layer: Any = _doc("The content layer that layers=default uses.", MISSING)
     default_style_layers: Any = _doc("The style layers that layers=default uses.", MISSING)
     default_style_weight: float = _doc("The style weight that loss=balanced uses.", MISSING)
-    default_pixel_statistics_weight: float = _doc(
-        "The weight of pixel statistics that loss=balanced uses.", MISSING
-    )
     default_shifted_gram_share: float = _doc(
         "The shifted_gram_share that loss=balanced uses.", MISSING
     )
