@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+import nst
 from nst.backbones.network import Backbone
 from nst.gradients.engine import by_autograd
 from nst.losses.features import Features
@@ -13,7 +16,7 @@ from nst.losses.gram import Gram
 from nst.losses.layer_loss import LayerLoss
 from nst.losses.objective import Objective, compute_targets
 from nst.losses.pixel_statistics import PixelStatistics
-from nst.losses.terms import weighted_terms
+from nst.losses.terms import terms_from_config, weighted_terms
 from nst.losses.total_variation import TotalVariation
 from nst.losses.wasserstein2 import Wasserstein2
 from tests.losses.cases import size_of, value
@@ -49,6 +52,28 @@ def test_terms_are_the_losses_times_their_weights(mini: Backbone, picture: Tenso
         ]
     )
     torch.testing.assert_close(objective(image)[0], expected)
+
+
+@pytest.mark.parametrize("loss", ["balanced", "relative", "wasserstein2"])
+def test_weights_carry_over_to_a_network_whose_layers_have_other_magnitudes(
+    mini: Backbone, picture: Tensor, loss: str
+) -> None:
+    """As torchvision's VGGs and Caffe's do: each layer by a factor of its own."""
+    scaled, before = copy.deepcopy(mini), 1.0
+    for k, module in enumerate(scaled.chain.values()):
+        if isinstance(module, nn.Conv2d):
+            factor = 40.0 / (1 + k)  # of this layer's features
+            module.weight.data *= factor / before
+            module.bias.data *= factor  # type: ignore[union-attr]
+            before = factor
+    spec = terms_from_config(nst.compose("backbone=vgg19_mini", f"loss={loss}"))
+    image, style = picture * 0.7 + 0.1, picture.flip(2)
+    one, other = (
+        by_autograd(Objective.of_pictures(network, spec, picture, style), image)
+        for network in (mini, scaled)
+    )
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(a, b, rtol=2e-3, atol=1e-6)
 
 
 def test_the_targets_themselves_cost_nothing(mini: Backbone, picture: Tensor) -> None:
