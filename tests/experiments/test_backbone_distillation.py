@@ -22,8 +22,13 @@ def few_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     narrow_all(monkeypatch)
 
 
-def distiller(**settings: Any) -> Distiller:
-    """A random student that stands for the first half of a random teacher's channels."""
+def distiller(scale: float = 1, **settings: Any) -> Distiller:
+    """A random student that stands for the first half of a random teacher's channels.
+
+    Args:
+        scale: of the last layer, in both
+        settings: of the training
+    """
     quick = {"teacher": "random", "steps": 4, "batch": 2, "side": 32, "checkpoint_every": 2}
     cfg = NarrowConfig(**{**quick, **settings})
     student = build("vgg16_mini", cfg.pooling)
@@ -34,8 +39,12 @@ def distiller(**settings: Any) -> Distiller:
         state[key] = noise * (2 / value[0].numel()) ** 0.5 if kind == "weight" else 0.1 * noise
         channels[name] = torch.arange(len(value))
     student.chain.load_state_dict(state, assign=True)
+    teacher = random_vgg16()
+    for network in (teacher, student):
+        for parameter in network.chain["conv_13"].parameters():
+            parameter.data.mul_(scale)
     pool = (patches("swirl", 48) * 255).to(torch.uint8)
-    return Distiller(cfg, pool, random_vgg16(), student, channels)
+    return Distiller(cfg, pool, teacher, student, channels)
 
 
 def test_learning_lowers_every_loss_and_the_errors(tmp_path: Path) -> None:
@@ -72,6 +81,12 @@ def test_losses_are_relative_to_what_the_teacher_computes() -> None:
     losses = values(pupil.losses(images))
     assert losses["gram"] == pytest.approx(1, abs=1e-3)
     assert losses["features"] > 0.9  # the mean square is at least the variance
+
+
+def test_losses_do_not_depend_on_the_magnitude_of_a_layer() -> None:
+    images = patches("coffee", 32)
+    losses, eightfold = (values(distiller(scale).losses(images)) for scale in (1, 8))
+    assert eightfold == pytest.approx(losses, rel=1e-3)
 
 
 def test_training_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path: Path) -> None:
