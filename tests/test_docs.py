@@ -20,7 +20,7 @@ from PIL import Image
 
 import nst
 import nst.losses
-from experiments.backbone.settings import TrainConfig
+from experiments.backbone.settings import NarrowConfig, TrainConfig
 from nst.command import reference
 from nst.command.arguments import unknown_key
 from nst.command.configs import CONF, register
@@ -176,12 +176,14 @@ def test_the_reference_is_what_its_program_writes() -> None:
 
 def test_the_map_names_every_module() -> None:
     text = next(block for block in blocks(GUIDE, "text") if "nst/errors.py" in block)
-    for package in (p.parent for p in (ROOT / "nst").glob("*/__init__.py")):
-        section = re.search(rf"(?m)^nst/{package.name}/.*\n(?:  .*\n)*", text)
-        assert section, f"nst/{package.name}/"
+    packages = [file.parent for file in (ROOT / "nst").glob("*/__init__.py")]
+    for package in [*packages, ROOT / "experiments" / "backbone"]:
+        name = package.relative_to(ROOT).as_posix()
+        section = re.search(rf"(?m)^{name}/.*\n(?:  .*\n)*", text)
+        assert section, f"{name}/"
         named = set(re.findall(r"\w+", section[0]))
         modules = {file.stem for file in package.glob("[a-z]*.py")}
-        assert modules <= named, f"nst/{package.name}: {sorted(modules - named)}"
+        assert modules <= named, f"{name}: {sorted(modules - named)}"
 
 
 def test_links_and_pictures_exist() -> None:
@@ -209,7 +211,8 @@ def test_pictures_are_small_and_used() -> None:
 
 
 def test_keys_named_in_the_pages_exist() -> None:
-    training = {item.name for item in dataclasses.fields(TrainConfig)}
+    configs = (TrainConfig, NarrowConfig)
+    training = {item.name for config in configs for item in dataclasses.fields(config)}
     training |= {"weights.teacher", "weights.identity"}
     placeholders = {"key", "group"}
     for page in PAGES:

@@ -1,11 +1,14 @@
 """A narrow network learns to compute what a wide one does: some of its channels, layer by layer.
 
-The losses, each a mean over the thirteen convolutions' outputs after ReLU, T of the teacher's
-channels that the student's S stand for (:mod:`experiments.backbone.narrowing`):
+There are three losses. Each is a mean over the thirteen convolutions' outputs after ReLU: S is the
+student's, T the teacher's in the channels that the student's stand for
+(:mod:`experiments.backbone.narrowing`).
 
 - *features*: mean (S − T)² / variance of T, what a content loss sees
 - *channels*: the same of each channel alone, so that faint ones are learned too
-- *gram*: ‖G_S − G_T‖² / ‖G_T‖² of each image, what a style loss sees
+- *gram*: ‖G_S − G_T‖² / ‖G_T‖² of each image's Gram matrices, what a style loss sees
+
+The weights are trained in float32; the teacher computes in bfloat16, the student under autocast.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from nst.backbones.network import Backbone
 from nst.losses.gram import gram_matrix
 
 CHANNELS_WEIGHT = 0.3
+"""Weight of the loss *channels*; the others count 1."""
+
 _FAINT = 1e-2  # of a layer's mean variance: no channel counts as fainter
 _TINY = 1e-12
 
@@ -42,7 +47,7 @@ class Distiller:
         Args:
             cfg: how to train
             pool: (P, 3, S, S) uint8, the images to learn from
-            teacher: the wide network
+            teacher: the wide network; a bfloat16 copy of it is kept
             student: the narrow one, filled; it is trained in place
             channels: {convolution: the teacher's channels that the student's stand for}
         """
@@ -97,7 +102,8 @@ class Distiller:
 
     @torch.no_grad()
     def errors(self, images: Tensor) -> dict[str, float]:
-        """{layer: mean (S − T)² / variance of T} on images (N, 3, H, W)."""
+        """{layer: mean (S − T)² / variance of T} on images (N, 3, H, W), RGB in [0, 1]."""
+        images = images.to(self.cfg.device)
         wide, thin = (net(images, self.channels) for net in (self.teacher, self.student))
         result = {}
         for layer, chosen in self.channels.items():
@@ -107,7 +113,7 @@ class Distiller:
 
     @torch.no_grad()
     def _spread(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """{layer: (variance of all its values, variance of each channel)} over 64 crops."""
+        """{layer: (mean variance of its channels, variance of each (C,))} over 64 crops."""
         generator = torch.Generator().manual_seed(self.cfg.seed)
         _, seen, _ = crops(self.pool, 64, self.cfg.side, generator)
         spread = {}
@@ -138,7 +144,7 @@ class Distiller:
 
 
 def _variance(values: Tensor) -> Tensor:
-    """Of features (N, C, H, W), mean over channels of each one's variance."""
+    """The variance of each channel of features (N, C, H, W), averaged over the channels."""
     return values.var((0, 2, 3)).mean()
 
 

@@ -11,18 +11,26 @@ from matplotlib.axes import Axes
 from nst.reports.style import HOUSE_STYLE, colors, new_figure
 
 AIM_STYLE, AIM_CONTENT = 0.25, 0.55
-"""A style is plainly there up to this style error, a content from this much of it kept."""
+"""Up to this style error the style is plainly there; from this content kept, so is the content."""
+
+_NUMBERS = ["style_error", "content_kept", "seconds"]
 
 
 def means(table: Path) -> pd.DataFrame:
-    """Of the transfers in a table of :mod:`experiments.backbone.judge`, the mean over contents and
-    styles of each name, size and style weight; ``pictures`` says of how many.
+    """What the candidates reach: means over contents and styles.
+
+    Args:
+        table: as :mod:`experiments.backbone.judge` writes it
+
+    Returns:
+        A row for each name, size and style weight of the table's transfers, in its order:
+        ``style_error``, ``content_kept``, ``seconds``, and of how many ``pictures``.
     """
-    runs = pd.read_csv(table, dtype={"style_weight": str})
+    texts = {"name": str, "style_weight": str}  # 16 is a name too
+    runs = pd.read_csv(table, dtype=texts)
     runs = runs[runs["task"] == "transfer"]
-    keys, numbers = ["name", "size", "style_weight"], ["style_error", "content_kept", "seconds"]
-    groups = runs.groupby(keys, sort=False)
-    return groups[numbers].mean().assign(pictures=groups.size()).reset_index()
+    groups = runs.groupby(["name", "size", "style_weight"], sort=False)
+    return groups[_NUMBERS].mean().assign(pictures=groups.size()).reset_index()
 
 
 def draw_fronts(table: Path) -> Path | None:
@@ -47,7 +55,7 @@ def draw_fronts(table: Path) -> Path | None:
                 labels.append(label)
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
     file = table.with_name("fronts.png")
-    figure.savefig(file)
+    figure.savefig(file, dpi=110)
     return file
 
 

@@ -3,7 +3,8 @@
 Question: which weights should ship, and which losses and weights should be a backbone's defaults?
 Command: ``python -m experiments.backbone.judge --judge SQUEEZENET.pth --name NAME --contents A.jpg
 B.jpg --styles C.jpg D.jpg --sizes 192 256 --style-weights 5 20 --override backbone=vgg16``; again
-with another name and the table grows. Pictures that are in the table are not made again.
+with another name and the table grows. A picture that the table has is not made again, whatever
+the overrides are: other settings want another name.
 Cost: a run of the default recipe for each picture.
 Finding: docs/backbone.md.
 
@@ -49,7 +50,20 @@ DEFAULT = "default"
 
 @dataclass(frozen=True)
 class Judged:
-    """A line of the table: one picture. What it has none of is empty."""
+    """A line of the table: one picture. What it has none of is empty.
+
+    Attributes:
+        name: of the candidate
+        task: as in the config: transfer, texture or content
+        size: longest side in pixels
+        style_weight: as it was given, or ``default``; empty for a reconstruction
+        content, style: what its images are called, without folder and suffix
+        layer: of a reconstruction
+        style_error: at least 0
+        content_kept: −1 to 1
+        psnr: in dB
+        seconds: what the run took
+    """
 
     name: str
     task: str
@@ -85,6 +99,9 @@ class Judge:
             name: what to call the candidate
             overrides: the candidate's settings, as ``run.py`` takes them
             output: the folder of ``table.csv`` and of the pictures
+
+        Raises:
+            InputError: the table there is none of this program's.
         """
         self.network, self.name, self.overrides, self.output = network, name, overrides, output
         self.table = output / "table.csv"
@@ -98,6 +115,9 @@ class Judge:
             line: which one, its numbers empty
             content: sample or path; empty for a texture
             style: sample or path; empty for a reconstruction
+
+        Raises:
+            InputError: the candidate's settings or images cannot be used.
         """
         known = next((each for each in self.known if each.same(line)), None)
         if known is not None:
@@ -115,18 +135,21 @@ class Judge:
         to_pil(image).save(self.output / self.name / line.file)
         line = replace(self._measured(line, image, content, style), seconds=round(seconds, 1))
         self._append(line)
+        self.known.append(line)
         return line
 
     def _measured(self, line: Judged, image: Tensor, content: str, style: str) -> Judged:
-        target = load_image(content, line.size) if content else image
-        if line.task == "content":
-            return replace(line, psnr=round(psnr(to_uint8(image)[0], to_uint8(target)[0]), 2))
-        painting = load_image(style, line.size)
-        error = gram_distance(self.network, image, painting, STYLE_LAYERS)
-        line = replace(line, style_error=round(error, 4))
-        if line.task == "texture":
+        """The line with its numbers, for its picture (1, 3, H, W) in [0, 1]."""
+        if style:
+            painting = load_image(style, line.size)
+            error = gram_distance(self.network, image, painting, STYLE_LAYERS)
+            line = replace(line, style_error=round(error, 4))
+        if not content:
             return line
-        kept = feature_correlation(self.network, image, target, CONTENT_LAYER)
+        photo = load_image(content, line.size)
+        if not style:
+            return replace(line, psnr=round(psnr(to_uint8(image)[0], to_uint8(photo)[0]), 2))
+        kept = feature_correlation(self.network, image, photo, CONTENT_LAYER)
         return replace(line, content_kept=round(kept, 4))
 
     def _append(self, line: Judged) -> None:
@@ -139,11 +162,21 @@ class Judge:
 
 
 def read_table(file: Path) -> list[Judged]:
-    """The lines of a table; none where there is no such file."""
+    """The lines of a table; none where there is no such file.
+
+    Raises:
+        InputError: its columns are others.
+    """
     if not file.is_file():
         return []
+    columns = [each.name for each in fields(Judged)]
     with file.open(newline="", encoding="utf-8") as lines:
-        rows = [{key: value or "" for key, value in row.items()} for row in csv.DictReader(lines)]
+        reader = csv.DictReader(lines)
+        if reader.fieldnames != columns:
+            raise InputError(
+                f"{file} has other columns than {', '.join(columns)}; choose another --output"
+            )
+        rows = [{key: value or "" for key, value in row.items()} for row in reader]
     return [Judged(**{**row, "size": int(row["size"])}) for row in rows]  # type: ignore[arg-type]
 
 
@@ -163,12 +196,10 @@ def transfers(arguments: argparse.Namespace, judge: Judge) -> Iterator[list[Judg
 def textures(arguments: argparse.Namespace, judge: Judge) -> Iterator[list[Judged]]:
     """A texture of every style, a list for each size."""
     for size in arguments.sizes:
-        lines = [
-            judge.judge(
-                Judged(judge.name, "texture", size, DEFAULT, "", Path(style).stem), "", style
-            )
-            for style in arguments.styles
-        ]
+        lines = []
+        for style in arguments.styles:
+            line = Judged(judge.name, "texture", size, DEFAULT, "", Path(style).stem)
+            lines.append(judge.judge(line, "", style))
         yield lines
 
 
@@ -195,12 +226,18 @@ def summary(lines: list[Judged]) -> str:
 
 
 def write_sheet(lines: list[Judged], output: Path, sources: list[str]) -> None:
-    """The pictures of one size and weight side by side, a row for each style."""
+    """The transfers of one size and weight side by side, a row for each style behind itself.
+
+    Args:
+        lines: of one size and style weight
+        output: where the pictures' folder is, and where the sheet goes
+        sources: the styles, samples or paths
+    """
     styles = list(dict.fromkeys(line.style for line in lines))
     by_stem = {Path(source).stem: source for source in sources}
     rows = []
     for style in styles:
-        row = [(style, to_pil(load_image(by_stem[style], lines[0].size)))] if style else []
+        row = [(style, to_pil(load_image(by_stem[style], lines[0].size)))]
         for line in (each for each in lines if each.style == style):
             numbers = " / ".join(f"{float(x):.2f}" for x in (line.style_error, line.content_kept))
             picture = open_image(output / line.name / line.file)
@@ -209,6 +246,18 @@ def write_sheet(lines: list[Judged], output: Path, sources: list[str]) -> None:
     first = lines[0]
     file = output / f"{first.name}_{first.size}_{first.style_weight}.jpg"
     grid(rows, height=min(first.size, 256)).save(file, quality=90)
+
+
+def require_distinct_names(sources: list[str]) -> None:
+    """Check that the table can tell the images apart.
+
+    Raises:
+        InputError: two of them are called the same.
+    """
+    stems = [Path(source).stem for source in sources]
+    for stem in stems:
+        if stems.count(stem) > 1:
+            raise InputError(f"two images are called {stem}, which the table calls them by too")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -237,6 +286,8 @@ def main() -> None:
     """Judge one candidate: lines of the table, sheets, and the fronts of all in the table."""
     arguments = parse()
     try:
+        require_distinct_names(arguments.contents)
+        require_distinct_names(arguments.styles)
         network = load_backbone("squeezenet1_0", arguments.judge, "max")
         judge = Judge(network, arguments.name, arguments.override, arguments.output)
         make = transfers

@@ -13,7 +13,6 @@ with 8 bits a weight.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import sys
@@ -29,11 +28,18 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from experiments.backbone.distillation import Distiller
-from experiments.backbone.loop import commit, learn, mean_losses, overrides
+from experiments.backbone.loop import (
+    commit,
+    learn,
+    load_checkpoint,
+    mean_losses,
+    overrides,
+    save_checkpoint,
+)
 from experiments.backbone.narrowing import narrow
 from experiments.backbone.pool import PHOTOS, draw_pool
 from experiments.backbone.self_supervision import crops
-from experiments.backbone.settings import NarrowConfig, check
+from experiments.backbone.settings import NarrowConfig, check, narrow_key
 from nst.backbones.files.state_dict import quantized
 from nst.backbones.load import build, load_backbone
 from nst.backbones.network import Backbone
@@ -46,31 +52,56 @@ log = logging.getLogger(__name__)
 FILE = "vgg16_mini.safetensors"
 
 
+def load_teacher(cfg: NarrowConfig) -> Backbone:
+    """VGG-16 as ``cfg.teacher`` says.
+
+    Raises:
+        InputError: its weights cannot be loaded.
+    """
+    try:
+        return load_backbone("vgg16", cfg.teacher, cfg.pooling)
+    except InputError as error:
+        raise InputError(f"teacher={cfg.teacher}: {error}") from error
+
+
 def start(cfg: NarrowConfig, pool: Tensor, teacher: Backbone, folder: Path) -> Distiller:
-    """The narrowed network, ready to be trained; kept in a file, for it takes minutes."""
+    """The narrowed network, ready to be trained; kept in a file, for it takes minutes.
+
+    Raises:
+        InputError: the file was made with other settings, or from another teacher.
+    """
     student, file = build("vgg16_mini", cfg.pooling), folder / "narrowed.pt"
+    key = f"{narrow_key(cfg)} {teacher.weights_record.sha256}"
     if file.is_file():
-        state, channels = torch.load(file)
-        student.chain.load_state_dict(state, assign=True)
+        state = load_checkpoint(file, key, "cpu")
+        student.chain.load_state_dict(state["student"], assign=True)
+        channels = state["channels"]
     else:
         generator = torch.Generator().manual_seed(cfg.seed)
         _, images, _ = crops(pool, cfg.narrowing, cfg.side, generator)
         channels = narrow(teacher, student, images, cfg.seed)
-        partial = file.with_suffix(".part")
-        torch.save((student.chain.state_dict(), channels), partial)
-        partial.replace(file)
+        save_checkpoint({"student": student.chain.state_dict(), "channels": channels}, key, file)
     return Distiller(cfg, pool, teacher, student, channels)
 
 
 def unseen(cfg: NarrowConfig) -> Tensor:
-    """32 images of the kinds that are learned from, but none of them: (32, 3, side, side)."""
+    """Images that nothing is learned from, though of the same kinds and other crops of the same
+    photographs: (32, 3, side, side).
+    """
     return training_images(32, cfg.side, cfg.seed + 2, photos=cfg.photos, names=PHOTOS)
 
 
 def write_result(
     distiller: Distiller, losses: list[dict[str, float]], narrowed: dict[str, float], folder: Path
 ) -> Path:
-    """The weights in 8 bits under torchvision's keys, and the record beside them."""
+    """The weights in 8 bits under torchvision's keys, and the record beside them.
+
+    Args:
+        distiller: trained; its student takes over the weights as they are in the file
+        losses: of every step
+        narrowed: the errors on :func:`unseen` images before training
+        folder: where to write
+    """
     chain = distiller.student.chain
     state = {
         f"{i}.{key}": value.detach().cpu()
@@ -81,39 +112,44 @@ def write_result(
     save_file(quantized(state), file, metadata={"made_by": "experiments.backbone.narrow"})
     written = load_backbone("vgg16_mini", str(file), distiller.cfg.pooling)
     distiller.student.chain.load_state_dict(written.chain.state_dict())
-    cfg = distiller.cfg
-    settings = {key: value for key, value in asdict(cfg).items() if key != "teacher"}
-    record: dict[str, Any] = {
-        "command": " ".join(["python -m experiments.backbone.narrow", *_command()]),
-        "commit": commit(),
-        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "teacher": {"network": "vgg16", "sha256": distiller.teacher.weights_record.sha256},
-        "seconds": round(distiller.seconds),
-        "device": f"{cfg.device}, {torch.get_num_threads()} threads",
-        "torch": torch.__version__,
+    record = {
+        **_record(distiller, written.weights_record.sha256),
         "losses_first_100": mean_losses(losses[:100]),
         "losses_last_100": mean_losses(losses[-100:]),
         "errors_on_unseen_images": {
             "narrowed": _rounded(narrowed),
-            "written": _rounded(distiller.errors(unseen(cfg))),
+            "written": _rounded(distiller.errors(unseen(distiller.cfg))),
         },
-        "photos": list(PHOTOS),
-        "config": settings,
     }
     file.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
     return file
+
+
+def _record(distiller: Distiller, sha256: str) -> dict[str, Any]:
+    """How the file with this digest was made."""
+    cfg = distiller.cfg
+    return {
+        "command": _command(cfg),
+        "commit": commit(),
+        "sha256": sha256,
+        "teacher": {"network": "vgg16", "sha256": distiller.teacher.weights_record.sha256},
+        "seconds": round(distiller.seconds),
+        "device": f"{cfg.device}, {torch.get_num_threads()} threads",
+        "torch": torch.__version__,
+        "photos": list(PHOTOS),
+        "config": {key: value for key, value in asdict(cfg).items() if key != "teacher"},
+    }
 
 
 def _rounded(errors: dict[str, float]) -> dict[str, float]:
     return {layer: round(error, 4) for layer, error in errors.items()}
 
 
-def _command() -> list[str]:
-    """What the command line changed; the teacher's file by its name alone."""
-    return [
-        f"teacher={Path(each.partition('=')[2]).name}" if each.startswith("teacher=") else each
-        for each in overrides()
-    ]
+def _command(cfg: NarrowConfig) -> str:
+    """The command line, the teacher's file by its name alone."""
+    others = [each for each in overrides() if not each.startswith("teacher=")]
+    teacher = f"teacher={Path(cfg.teacher).name}"
+    return " ".join(["python -m experiments.backbone.narrow", teacher, *others])
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="narrow_backbone")
@@ -123,7 +159,7 @@ def main(composed: DictConfig) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
         check(cfg)
-        teacher = load_backbone("vgg16", cfg.teacher, cfg.pooling)
+        teacher = load_teacher(cfg)
         distiller = start(cfg, draw_pool(cfg, folder.parent), teacher, folder)
         narrowed = distiller.errors(unseen(cfg))
         log.info("errors before training: %s", _rounded(narrowed))

@@ -18,9 +18,10 @@ from tqdm import tqdm
 
 from nst.backbones.network import Backbone
 
-_SAMPLES = 40_000
+_SAMPLES = 40_000  # positions that are looked at
 _RIDGE = 3e-3  # of the mean square of what a filter sees
-_FAINT = 0.1  # of the mean: no input counts as fainter, or its weights could become anything
+_FAINT = 0.1  # of the inputs' mean magnitude; a fainter one's weights could become anything
+_UNEXPLAINED = 1e-3  # of a channel's mean square; below it what is left is rounding
 _TINY = 1e-6
 
 Channels = Mapping[str, Tensor]
@@ -34,7 +35,8 @@ def narrow(wide: Backbone, thin: Backbone, images: Tensor, seed: int = 0) -> dic
     Args:
         wide: the network to imitate
         thin: the network to fill, of the same layers with fewer channels; changed in place
-        images: (N, 3, H, W), RGB in [0, 1], to learn from; N·H·W·64 numbers have to fit in memory
+        images: (N, 3, H, W), RGB in [0, 1], to learn from; a block's features have to fit in
+            memory a few times, N·H·W·64 numbers each
         seed: of the positions that are looked at
 
     Returns:
@@ -59,8 +61,9 @@ def narrow(wide: Backbone, thin: Backbone, images: Tensor, seed: int = 0) -> dic
 def pivots(activations: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Channels from which the others follow best, in ascending order.
 
-    Greedy: the next is always the one that takes the most off what is left unexplained of all, each
-    channel's mean square counting as 1 (pivoted Cholesky factorisation of their correlations).
+    The choice is greedy: the next channel is always the one that takes the most off what is left
+    unexplained of all, each channel's mean square counting as 1 (pivoted Cholesky factorisation of
+    their correlations).
 
     Args:
         activations: (N, C, H, W), after ReLU
@@ -76,7 +79,7 @@ def pivots(activations: Tensor, count: int, generator: torch.Generator) -> Tenso
     left = (rows @ rows.T / rows.shape[1]).double()  # what the chosen leave unexplained
     chosen: list[int] = []
     for _ in range(count):
-        gain = left.square().sum(0) / left.diagonal().clamp_min(1e-3)
+        gain = left.square().sum(0) / left.diagonal().clamp_min(_UNEXPLAINED)
         gain[chosen] = -1
         best = int(gain.argmax())
         chosen.append(best)

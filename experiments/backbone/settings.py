@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Protocol, get_args
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
 
 from experiments.backbone.self_supervision import Padding
 from nst.config import Pooling
@@ -50,7 +49,7 @@ class TrainConfig:
 class NarrowConfig:
     """Keys of the command line of :mod:`experiments.backbone.narrow`."""
 
-    teacher: str = MISSING
+    teacher: str = ""
     name: str = "vgg16_mini"
     seed: int = 0
     narrowing: int = 600
@@ -85,14 +84,18 @@ def check(cfg: TrainConfig | NarrowConfig) -> None:
     shares, choices = ["photos"], {"pooling": list(Pooling.__members__)}
     if isinstance(cfg, NarrowConfig):
         counts.append("narrowing")
-        if cfg.teacher == MISSING:
-            raise InputError("teacher is not set; give VGG-16's ImageNet weights, teacher=PATH")
+        if not cfg.teacher:
+            raise InputError(
+                "teacher is not set; give VGG-16's weights, teacher=PATH, imagenet or caffe"
+            )
     else:
         shares.append("mix")
         choices["padding"] = list(get_args(Padding))
     for key in counts:
         if getattr(cfg, key) < 1:
             raise InputError(f"{key}={getattr(cfg, key)} must be at least 1")
+    if not cfg.learning_rate > 0:
+        raise InputError(f"learning_rate={cfg.learning_rate:g} must be above 0")
     if cfg.side % 16 or cfg.side < 32:
         raise InputError(f"side={cfg.side} must be a multiple of 16 and at least 32")
     for key, names in choices.items():
@@ -111,7 +114,7 @@ def training_key(cfg: TrainConfig) -> str:
 
 
 def narrow_key(cfg: NarrowConfig) -> str:
-    """What decides the result of a narrowing, as text, but for the teacher's weights."""
+    """What decides the result of a narrowing, as text, beside the teacher's weights."""
     return _key(cfg, ("name", "teacher", "device", "checkpoint_every"))
 
 

@@ -93,7 +93,7 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
 
     def learning_rate(self) -> float:
-        """As :func:`cosine`."""
+        """Of the next step: ``cfg.learning_rate`` times its share (:func:`cosine`)."""
         return self.cfg.learning_rate * cosine(self.step, self.cfg.steps)
 
     def train_step(self) -> dict[str, float]:

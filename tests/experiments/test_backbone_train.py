@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from experiments.backbone import train as train_backbone
+from experiments.backbone.loop import learn
 from experiments.backbone.pool import PHOTOS, draw_pool
 from experiments.backbone.settings import TaskWeights, TrainConfig, check
 from experiments.backbone.train import Trainer
@@ -32,14 +33,14 @@ def trainer(pool: torch.Tensor = POOL, teacher: Backbone | None = None, **values
 def test_training_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path: Path) -> None:
     straight = trainer()
     (tmp_path / "straight").mkdir()
-    losses = train_backbone.train(straight, tmp_path / "straight")
+    losses = learn(straight, tmp_path / "straight")
 
     broken = trainer()
     broken.train_step = partial(_stop_at, broken, broken.train_step, 3)  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        train_backbone.train(broken, tmp_path)
+        learn(broken, tmp_path)
     resumed = trainer()
-    again = train_backbone.train(resumed, tmp_path)
+    again = learn(resumed, tmp_path)
 
     assert resumed.step == 4
     assert len(again) == len((tmp_path / "losses.jsonl").read_text().splitlines()) == 4
@@ -66,7 +67,7 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
 def test_learning_lowers_the_losses_and_the_result_loads(tmp_path: Path) -> None:
     teacher = load_backbone("squeezenet1_0", "random")
     pupil = trainer(teacher=teacher, steps=12, weights=TaskWeights(teacher=1.0))
-    losses = train_backbone.train(pupil, tmp_path)
+    losses = learn(pupil, tmp_path)
     assert losses[-1]["reconstruction"] < losses[0]["reconstruction"]
     file = train_backbone.write_result(pupil, losses, tmp_path)
     record = json.loads((tmp_path / "vgg19_mini.json").read_text())
@@ -80,7 +81,7 @@ def test_learning_lowers_the_losses_and_the_result_loads(tmp_path: Path) -> None
 def test_mix_zero_is_the_start_and_one_the_end(tmp_path: Path) -> None:
     pupil = trainer()
     start = pupil.result(1.0).chain.state_dict()
-    train_backbone.train(pupil, tmp_path)
+    learn(pupil, tmp_path)
     for mix, same in ((0.0, True), (1.0, False)):
         weight = pupil.result(mix).chain.state_dict()["conv_8.weight"]
         assert torch.allclose(weight, start["conv_8.weight"], rtol=1e-3, atol=1e-5) == same

@@ -61,14 +61,15 @@ def quantized(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def dequantized(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict whose :func:`quantized` filters are float32 again; others are left alone."""
-    return {
-        key: value.float() * state[f"{key}{_SCALE}"].view(-1, 1, 1, 1)
-        if f"{key}{_SCALE}" in state
-        else value
-        for key, value in state.items()
-        if not key.endswith(_SCALE)
-    }
+    """A state dict whose :func:`quantized` filters are float32 again; all else is left alone."""
+    result = dict(state)
+    for key, value in state.items():
+        scale = state.get(f"{key}{_SCALE}")
+        eight_bits = value.dtype == torch.int8 and value.ndim == 4
+        if eight_bits and scale is not None and scale.shape == value.shape[:1]:
+            result[key] = value.float() * scale.view(-1, 1, 1, 1)
+            del result[f"{key}{_SCALE}"]
+    return result
 
 
 class _TarUnpickler(pickle.Unpickler):
