@@ -30,7 +30,7 @@ def commands(root: Path) -> dict[str, list[str]]:
     for file in sorted((root / "conf" / "preset").glob("*.yaml")):
         preset = [f"preset={file.stem}", *SHORT]
         named[f"preset {file.stem}"] = [*preset, "backbone.weights=random"]
-        named[f"preset {file.stem}, vgg19_mini"] = [*preset, "backbone=vgg19_mini"]
+        named[f"preset {file.stem}, vgg16_mini"] = [*preset, "backbone=vgg16_mini"]
     for file in sorted((root / "conf" / "study").glob("*.yaml")):
         named[f"study {file.stem}"] = ["-m", f"study={file.stem}", "study.size=quick"]
     return named

@@ -13,7 +13,7 @@ from nst.backbones.files.download import digest_prefix, downloaded
 from nst.backbones.network import Backbone
 from nst.errors import InputError
 
-SHIPPED = {"vgg19_mini": "vgg19_mini.safetensors"}
+SHIPPED = {name: f"{name}.safetensors" for name in ("vgg16_mini", "vgg19_mini")}
 """Weights that come with the package."""
 
 _IMAGENET = {
@@ -71,7 +71,7 @@ def _imagenet_file(name: str) -> Path:
         )
     return downloaded(
         imagenet_url(name),
-        "give its path as backbone.weights=PATH, or work offline with backbone=vgg19_mini",
+        "give its path as backbone.weights=PATH, or work offline with backbone=vgg16_mini",
     )
 
 
@@ -85,7 +85,7 @@ def _caffe_file(name: str) -> Path:
     return downloaded(
         CAFFE_URLS[name],
         "give its path as backbone.weights=PATH with backbone.input=caffe, or take torchvision's "
-        f"network with backbone={name}, or work offline with backbone=vgg19_mini",
+        f"network with backbone={name}, or work offline with backbone=vgg16_mini",
     )
 
 
