@@ -107,8 +107,8 @@ def small(job: list[str]) -> list[str]:
     """Overrides that make a job quick, and need no download and no clustering."""
     coarse = any(override.startswith("coarse_scales=[") for override in job)
     quick = [*QUICK, "size=64" if coarse else "size=32"]
-    network = [o for o in job if o.startswith(("preset=", "backbone=")) and "vgg19_mini" not in o]
-    offline = "backbone=vgg19_mini" in job or not network
+    network = [o for o in job if o.startswith(("preset=", "backbone=")) and "_mini" not in o]
+    offline = not network or any(o.startswith("backbone=") and "_mini" in o for o in job)
     return quick if offline else [*quick, "backbone.weights=random"]
 
 

@@ -124,7 +124,8 @@ def overhead(plan: Plan) -> list[Row]:
     size, steps = plan.overhead
     rows = []
     for logger in ("none", "wandb"):
-        cfg = nst.compose(f"logger={logger}", f"optimizer.steps={steps}", size=size)
+        own = (f"logger={logger}", f"optimizer.steps={steps}")
+        cfg = nst.compose("backbone=vgg19_mini", *own, size=size)
         with TemporaryDirectory() as folder:
             record = run_job(cfg, Context(Path(folder)))
         loop, inside = record["loop_seconds"], record["batch_seconds"]

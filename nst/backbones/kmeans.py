@@ -4,7 +4,7 @@ Layer by layer: take patches of the layer's own input, whiten them, cluster them
 (Coates & Ng 2012, "Learning feature representations with k-means"), and use the centroids as
 filters. Pre-activations get zero mean and unit variance plus a bias, so that most positions are
 active and depth does not silence the signal; then every channel's mean activation is scaled to 1
-(Gatys et al. 2015). Seconds for the small network, minutes for VGG-19.
+(Gatys et al. 2015). Seconds for vgg19_mini, minutes for VGG-19.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WHITENING = 0.3
 """Share of the mean eigenvalue added to each, so that noise is not blown up to full size."""
 
 RANK = 1152
-"""Most directions kept when whitening: all of the small network's, a quarter of VGG-19's 4608."""
+"""Most directions kept when whitening: all of vgg19_mini's, a quarter of VGG-19's 4608."""
 
 STEPS = 8
 

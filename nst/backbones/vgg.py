@@ -1,4 +1,4 @@
-"""VGG-16, VGG-19 and the small network with VGG-19's layout (Simonyan & Zisserman 2015)."""
+"""VGG-16, VGG-19 and small networks with their layouts (Simonyan & Zisserman 2015)."""
 
 from __future__ import annotations
 

@@ -127,11 +127,12 @@ class Scratch:
 def transform_weights(weight: Tensor, rows: Axis, columns: Axis) -> Tensor:
     """G w G'ᵀ: (O, C, 3, 3) → (n, C, O), computed in float64 and rounded once."""
     g, h = (torch.tensor(axis.g, dtype=torch.float64) / axis.divisor for axis in (rows, columns))
-    parts = [
-        torch.einsum("ia,jb,ocab->ijco", g, h, part.double()).flatten(0, 1).to(weight.dtype)
-        for part in weight.chunk(8)  # float64 of all at once would be the peak of a run's memory
-    ]
-    return torch.cat(parts, 2)
+    outputs, channels = weight.shape[:2]
+    transformed = weight.new_empty(g.shape[0] * h.shape[0], channels, outputs)
+    # float64 of all at once, or the parts beside the whole, would be the peak of a run's memory
+    for part, place in zip(weight.chunk(8), transformed.chunk(8, 2), strict=True):
+        place.copy_(torch.einsum("ia,jb,ocab->ijco", g, h, part.double()).flatten(0, 1))
+    return transformed
 
 
 def convolve(

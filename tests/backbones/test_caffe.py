@@ -171,7 +171,7 @@ def test_without_a_network_the_error_says_what_else_there_is(
         "backbone.weights=PATH",
         "backbone.input=caffe",
         "backbone=vgg19,",
-        "vgg19_mini",
+        "vgg16_mini",
     ):
         assert remedy in message
     assert "\n" not in message

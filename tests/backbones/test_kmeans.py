@@ -105,5 +105,5 @@ def test_filters_are_clustered_once(quick: Path) -> None:
 
 
 def test_squeezenet_has_none(quick: Path) -> None:
-    with pytest.raises(InputError, match="kmeans is for vgg19, vgg16, vgg19_mini"):
+    with pytest.raises(InputError, match="kmeans is for vgg19, vgg16, vgg16_mini, vgg19_mini"):
         load_backbone("squeezenet1_0", "kmeans")

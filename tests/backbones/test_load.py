@@ -221,7 +221,7 @@ def test_without_a_network_the_error_says_what_to_fetch_and_where_to_put_it(
     assert "vgg19-dcbb9e9d.pth" in message
     assert address in message
     assert str(torch_home / "vgg19-dcbb9e9d.pth") in message
-    assert "backbone=vgg19_mini" in message
+    assert "backbone=vgg16_mini" in message
     assert "\n" not in message
 
 

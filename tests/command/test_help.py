@@ -18,7 +18,7 @@ def test_every_group_and_choice_is_listed_with_what_it_says_of_itself() -> None:
 
 def test_defaults_are_marked() -> None:
     chosen = [choice for choice in default_choices(CONF).values() if choice]
-    assert {"vgg19_mini", "lbfgs", "balanced"} < set(chosen)
+    assert {"vgg16_mini", "lbfgs", "balanced"} < set(chosen)
     assert help_groups(CONF).count("(default)") == len(chosen)
 
 

@@ -60,7 +60,7 @@ def test_typos_and_wrong_types_fail_while_composing(override: str, message: str)
         ("optimizer.divergence_factor=0.5", "optimizer.divergence_factor=0.5: expected 1 to inf"),
         ("loss.style_weight=-1", "loss.style_weight=-1"),
         ("loss.tv_weight=nan", "loss.tv_weight=nan"),
-        ("loss.style_layer_weights=[1,2]", "2 weights for 10 layers"),
+        ("loss.style_layer_weights=[1,2]", "2 weights for 5 layers"),
         ("loss.style_layer_weights=equal", "mean, sum or a list"),
         ("loss.content_layer_weights=[-1]", "0 or more"),
         ("init.scale=-1", "init.scale"),
@@ -81,8 +81,8 @@ def test_typos_and_wrong_types_fail_while_composing(override: str, message: str)
         ("backbone.weights=imagnet", "did you mean imagenet?"),
         ("backbone.weights=cafe", "did you mean caffe?"),
         ("backbone.input=caffe", "backbone.input=caffe contradicts backbone.weights=shipped"),
-        ("content_layer=conv_17", "content_layer: vgg19_mini has no layer 'conv_17'"),
-        ("style_layers=[conv_1,fire2]", "style_layers: vgg19_mini has no layer 'fire2'"),
+        ("content_layer=conv_14", "content_layer: vgg16_mini has no layer 'conv_14'"),
+        ("style_layers=[conv_1,fire2]", "style_layers: vgg16_mini has no layer 'fire2'"),
         ("style_layers=[]", "no layer is named"),
         ("content_layer=4", "content_layer=4: expected a layer's name"),
         ("content_layer=null", "expected a layer's name"),
@@ -111,12 +111,13 @@ def test_only_what_the_task_needs_is_checked(composed: Compose) -> None:
 
 
 def test_a_layer_set_fills_both_keys_and_the_command_line_wins(composed: Compose) -> None:
-    cfg = composed("layers=deeplearning_ai")
+    vgg19 = ("backbone=vgg19_mini", "layers=deeplearning_ai")  # the set has its last layer
+    cfg = composed(*vgg19)
     assert config.layer_sets(cfg) == (
         ("relu_16",),
         ("relu_1", "relu_3", "relu_5", "relu_9", "relu_13"),
     )
-    cfg = composed("layers=deeplearning_ai", "content_layer=conv_4")
+    cfg = composed(*vgg19, "content_layer=conv_4")
     assert config.layer_sets(cfg)[0] == ("conv_4",)
     cfg = composed("content_layer=[conv_4,conv_8]")
     assert config.layer_sets(cfg)[0] == ("conv_4", "conv_8")

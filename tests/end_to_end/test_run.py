@@ -52,7 +52,7 @@ def test_the_plain_command(tmp_path: Path) -> None:
     assert folder.relative_to(tmp_path).parts[:2] == ("outputs", "transfer")
     record = json.loads((folder / "record.json").read_text())
     assert record["status"] == "completed"
-    assert record["backbone"]["name"] == "vgg19_mini"
+    assert record["backbone"]["name"] == "vgg16_mini"
     for file in ("image.png", "sheet.png", "trace.csv", "config.yaml", ".hydra/overrides.yaml"):
         assert (folder / file).is_file(), file
     assert len(list((folder / "snapshots").iterdir())) == 3
@@ -75,7 +75,7 @@ def test_a_sweep_runs_as_written(tmp_path: Path) -> None:
 def test_a_sweep_with_a_wrong_value_starts_no_job(tmp_path: Path) -> None:
     process = run("content_layer=conv_1,conv_99", *QUICK, "-m", cwd=tmp_path)
     assert process.returncode != 0
-    assert "vgg19_mini has no layer 'conv_99'" in process.stderr
+    assert "vgg16_mini has no layer 'conv_99'" in process.stderr
     assert "Traceback" not in process.stderr
     assert not list(tmp_path.rglob("trace.csv"))
 

@@ -72,7 +72,7 @@ def test_settings_that_cannot_be_are_refused_in_one_line(
     ("override", "message"),
     [
         ("loss.style=wasserstein", "loss.style: no style loss is called 'wasserstein'; did you"),
-        ("loss.style.name=wasserstein2", "loss.style.activation_shift: wasserstein2 has no such"),
+        ("loss.style.name=wasserstein2", "loss.style.shifted_gram_share: wasserstein2 has no such"),
         ("loss.style.activation_shif=0.5", "did you mean activation_shift?"),
         ("loss.style.activation_shift=much", "loss.style.activation_shift=much: expected a number"),
         ("loss.style.activation_shift=1.5", "loss.style.activation_shift=1.5: expected 0 to 1"),

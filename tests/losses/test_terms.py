@@ -29,7 +29,7 @@ def test_each_layer_counts_its_share_of_its_losss_weight() -> None:
 def test_a_config_becomes_terms() -> None:
     cfg = nst.compose(
         *("loss=gatys2015", "layers=gatys2015", "loss.tv_weight=3", "loss.style_weight=10"),
-        "loss.pixels.pixel_statistics.weight=7",
+        *("loss.pixels.pixel_statistics.weight=7", "backbone=vgg19"),
     )
     terms = terms_from_config(cfg)
     styles = [f"style/relu_{k}" for k in (1, 3, 5, 9, 13)]

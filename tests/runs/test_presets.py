@@ -30,6 +30,9 @@ OFFLINE = {
     "backbone=vgg16_caffe": ["backbone.weights=random"],
     "backbone=squeezenet1_0": ["backbone.weights=random"],
     "init=image": ["init.image=ink"],
+    **{  # these name layers that VGG-16 lacks
+        f"layers={name}": ["backbone=vgg19_mini"] for name in ("all", "deeplearning_ai", "wide")
+    },
     "loss=fastai_lesson8": ["layers=fastai_lesson8"],  # it has a weight for each
 }
 

@@ -45,7 +45,7 @@ def test_imagenet_features_and_classifier_agree_with_torchvision() -> None:
         assert theirs.classifier(features).mean((2, 3)).argmax().item() == 285
 
 
-@pytest.mark.parametrize("backbone", [(), IMAGENET], ids=["vgg19_mini", "squeezenet1_0"])
+@pytest.mark.parametrize("backbone", [(), IMAGENET], ids=["vgg16_mini", "squeezenet1_0"])
 def test_a_transfer_takes_the_style_and_keeps_the_content(
     composed: Compose, run_folder: Path, backbone: tuple[str, ...]
 ) -> None:
@@ -66,7 +66,7 @@ def test_a_transfer_takes_the_style_and_keeps_the_content(
 
 
 @pytest.mark.parametrize(
-    ("backbone", "layer"), [((), "conv_4"), (IMAGENET, "relu_1")], ids=["vgg19_mini", "squeezenet"]
+    ("backbone", "layer"), [((), "conv_4"), (IMAGENET, "relu_1")], ids=["vgg16_mini", "squeezenet"]
 )
 def test_an_early_layer_gives_the_photograph_back(
     composed: Compose, run_folder: Path, backbone: tuple[str, ...], layer: str

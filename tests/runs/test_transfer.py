@@ -132,9 +132,10 @@ DIFFERENT = (
     ],
 )
 def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[str]) -> None:
-    """Up to rounding, which every step amplifies: hence few."""
+    """Up to rounding, which every step amplifies, hence few: most of all one of L-BFGS along a pair
+    that its short first step made, which the second pass leaves out."""
     name, *rate = optimizer
-    passes = "passes=[{scale:1.5,steps:2}]"
+    passes = "passes=[{scale:1.5,steps:1}]"
     shared = (f"optimizer={name}", *rate, "optimizer.steps=4", passes, "precision=float32")
     shared += ("layers=gatys2015",)
     cfgs = [composed(*own, *shared) for own in DIFFERENT]
@@ -143,8 +144,8 @@ def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[st
         alone = list(Transfer(cfg).run())
         assert [p.step for p in alone] == [p.step for p in together]
         for a, b in zip(alone, together, strict=True):
-            torch.testing.assert_close(b.terms[i].sum(), a.terms.sum(), rtol=1e-2, atol=0)
-            assert (b.images[i] - a.images[0]).abs().mean() < 2e-3
+            torch.testing.assert_close(b.terms[i].sum(), a.terms.sum(), rtol=1e-3, atol=0)
+            assert (b.images[i] - a.images[0]).abs().mean() < 1e-4
         assert int(alone[-1].restarts[0]) == int(together[-1].restarts[i])
 
 

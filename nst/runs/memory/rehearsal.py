@@ -26,6 +26,7 @@ from nst.runs.batches import batch_key
 from nst.runs.objectives import Networks, make_objectives
 from nst.runs.passes import all_passes, output_size, style_size
 
+_aten = torch.ops.aten
 _STEPS = 2  # after the start: by then the optimiser holds all that it ever keeps
 
 
@@ -37,7 +38,7 @@ class PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         peak: the most so far
 
     ``torch.empty`` counts for nothing until something is written: a CPU gives a page of memory at
-    the first touch.
+    the first touch. Nor does a view, of what was there before the block either.
     """
 
     def __init__(self, device: str) -> None:
@@ -48,7 +49,7 @@ class PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        if func is not torch.ops.aten.empty.memory_format:
+        if func is not _aten.empty.memory_format and not func.is_view:
             for tensor in result if isinstance(result, list | tuple) else (result,):
                 if isinstance(tensor, Tensor) and tensor.device.type == self._device:
                     self._count(tensor.untyped_storage())

@@ -41,7 +41,7 @@ def test_a_run_is_logged_into_its_own_folder(composed: Compose, run_folder: Path
     for part in ("seed=0", "sweep-1", "transfer", "mine", "loss/total", "sheet", "snapshot"):
         assert part in text, part
     assert record["config_hash"] in text
-    assert "style/relu_13" in text
+    assert "style/relu_11" in text
     media = list(run_folder.glob("wandb/offline-run-*/files/media/images/*.png"))
     assert len(media) == 3  # two snapshots and the sheet
 
