@@ -55,7 +55,7 @@ def test_sgd_keeps_its_decay() -> None:
 @pytest.mark.parametrize(
     ("name", "pooling", "weights", "content", "style"),
     [
-        ("vgg19", "max", "imagenet", "relu4_2", ["relu1_1", "relu2_1", "relu3_1"]),
+        ("vgg19", "max", "imagenet", "relu3_3", ["relu1_1", "relu2_1", "relu3_1"]),
         ("squeezenet1_0", "avg", "imagenet", "fire5", ["relu_1", "fire2", "fire4"]),
         ("vgg19_mini", "blur", "shipped", "relu3_4", ["input", "relu1_1", "relu1_2"]),
     ],
