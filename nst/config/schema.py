@@ -177,6 +177,9 @@ class InitConfig:
 class OptimizerConfig:
     name: OptimizerName = _doc("Which optimiser moves the pixels.", MISSING)
     steps: int = _doc("Updates of the image; each costs one evaluation of the network.", MISSING)
+    default_steps: dict[str, int] = _doc(
+        "lbfgs: the steps of each task, where optimizer.steps is not set.", default_factory=dict
+    )
     lr: float = _doc(
         "Step length (lbfgs: 1) or learning rate on pixels in [0, 1] (adam, sgd).", MISSING
     )
