@@ -66,7 +66,7 @@ def test_facets_are_plain_values(composed: Compose) -> None:
             **{"style": "conv_13+pool_2", "style_depth": 13},
         },
         "start": "content",
-        "style_to_content": 10,
+        "style_to_content": 50,
     }
     texture = facets(composed("task=texture", "init=smooth_noise"))
     assert texture["layers"]["content"] is texture["layers"]["content_depth"] is None
