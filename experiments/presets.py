@@ -16,14 +16,10 @@ from pathlib import Path
 
 from PIL import Image
 
-import nst
+from experiments.pictures import DOCS, picture
 from nst.pictures.files import open_image
 from nst.pictures.sheets import grid
-from nst.runs.context import Context
-from nst.runs.job import run_job
-from nst.runs.recording.folder import RECORD
 
-DOCS = Path(__file__).resolve().parent.parent / "docs" / "images"
 RUNS = Path("outputs") / "presets"
 PAIRS = {"starry_night": "starry", "the_scream": "scream", "shipwreck": "shipwreck"}
 """{style: how neural-style-pt's picture of Tübingen in it is called}."""
@@ -43,26 +39,23 @@ Cell = tuple[str, Image.Image]
 
 
 def made(weights: str, preset: str, content: Path, style: Path, *overrides: str) -> Image.Image:
-    """The picture of one run; a run that is complete is not done again."""
+    """What a preset makes of two pictures with VGG-16; see :func:`picture`."""
+    network = ("backbone=vgg16", f"backbone.weights={weights}")
+    files = (f"content={content}", f"style={style}")
     folder = RUNS / f"{preset}_{style.stem}"
-    if not (folder / RECORD).is_file():
-        common = ("logger=none", "backbone=vgg16", f"backbone.weights={weights}")
-        pictures = (f"content={content}", f"style={style}")
-        cfg = nst.compose(f"preset={preset}", *common, *pictures, *overrides)
-        run_job(cfg, Context(folder, overrides=overrides))
-    return open_image(folder / "image.png")
+    return picture(folder, f"preset={preset}", *network, *files, *overrides)
 
 
 def neural_style(weights: str, images: Path, *overrides: str) -> list[list[Cell]]:
     """For each style what neural-style-pt publishes, and what the same recipe makes here."""
     rows = []
     for style, published in PAIRS.items():
-        picture = open_image(images / "reference" / f"tubingen_{published}.jpg")
+        theirs = open_image(images / "reference" / f"tubingen_{published}.jpg")
         files = images / "tubingen.jpg", images / f"{style}.jpg"
         own = made(weights, "neural_style", *files, *overrides)
         name = style.replace("_", " ")
         rows.append(
-            [(f"{name}: neural-style-pt, VGG-19", picture), ("preset=neural_style, VGG-16", own)]
+            [(f"{name}: neural-style-pt, VGG-19", theirs), ("preset=neural_style, VGG-16", own)]
         )
     return rows
 

@@ -15,26 +15,18 @@ from pathlib import Path
 
 from PIL import Image
 
-import nst
+from experiments.pictures import DOCS, picture
 from nst.command.names import slug
 from nst.pictures.samples import open_source
 from nst.pictures.sheets import grid
-from nst.runs.context import Context
-from nst.runs.job import run_job
-from nst.runs.recording.folder import RECORD
 
-DOCS = Path(__file__).resolve().parent.parent / "docs" / "images"
 RUNS = Path("outputs") / "readme"
 Cell = tuple[str, Image.Image]
 
 
 def result(*overrides: str) -> Image.Image:
-    """The image of one run; a run that is complete is not done again."""
-    folder = RUNS / slug(",".join(overrides))
-    if not (folder / RECORD).is_file():
-        run_job(nst.compose("logger=none", *overrides), Context(folder, overrides=overrides))
-    with Image.open(folder / "image.png") as image:
-        return image.convert("RGB")
+    """The image of one run, as :func:`picture`."""
+    return picture(RUNS / slug(",".join(overrides)), *overrides)
 
 
 def transfers() -> list[list[Cell]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
@@ -25,6 +26,7 @@ class Schedule(Protocol):
 
     steps: int
     checkpoint_every: int
+    device: str
 
 
 class Learner(Protocol):
@@ -104,6 +106,25 @@ def load_checkpoint(file: Path, key: str, device: str) -> dict[str, Any]:
             f"{file} comes from other settings; choose another name=, or delete the folder"
         )
     return state
+
+
+def training_record(learner: Learner, losses: list[dict[str, float]], file: Path) -> dict[str, Any]:
+    """What every record of a training says of the file of weights that came of it.
+
+    Args:
+        learner: trained
+        losses: of every step
+        file: the weights
+    """
+    return {
+        "commit": commit(),
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "seconds": round(learner.seconds),
+        "device": f"{learner.cfg.device}, {torch.get_num_threads()} threads",
+        "torch": torch.__version__,
+        "losses_first_100": mean_losses(losses[:100]),
+        "losses_last_100": mean_losses(losses[-100:]),
+    }
 
 
 def commit() -> str:

@@ -18,7 +18,6 @@ import logging
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import hydra
 import torch
@@ -29,12 +28,11 @@ from torch import Tensor
 
 from experiments.backbone.distillation import Distiller
 from experiments.backbone.loop import (
-    commit,
     learn,
     load_checkpoint,
-    mean_losses,
     overrides,
     save_checkpoint,
+    training_record,
 )
 from experiments.backbone.narrowing import narrow
 from experiments.backbone.pool import PHOTOS, draw_pool
@@ -43,6 +41,7 @@ from experiments.backbone.settings import NarrowConfig, check, narrow_key
 from nst.backbones.files.state_dict import quantized
 from nst.backbones.load import build, load_backbone
 from nst.backbones.network import Backbone
+from nst.backbones.weights import torchvision_state
 from nst.command.configs import CONF
 from nst.errors import InputError
 from nst.pictures.procedural import training_images
@@ -102,43 +101,24 @@ def write_result(
         narrowed: the errors on :func:`unseen` images before training
         folder: where to write
     """
-    chain = distiller.student.chain
-    state = {
-        f"{i}.{key}": value.detach().cpu()
-        for i, module in enumerate(chain.values())
-        for key, value in module.state_dict().items()
-    }
-    file = folder / FILE
-    save_file(quantized(state), file, metadata={"made_by": "experiments.backbone.narrow"})
-    written = load_backbone("vgg16_mini", str(file), distiller.cfg.pooling)
+    cfg, file = distiller.cfg, folder / FILE
+    state = quantized(torchvision_state(distiller.student))
+    save_file(state, file, metadata={"made_by": "experiments.backbone.narrow"})
+    written = load_backbone("vgg16_mini", str(file), cfg.pooling)
     distiller.student.chain.load_state_dict(written.chain.state_dict())
     record = {
-        **_record(distiller, written.weights_record.sha256),
-        "losses_first_100": mean_losses(losses[:100]),
-        "losses_last_100": mean_losses(losses[-100:]),
+        "command": _command(cfg),
+        **training_record(distiller, losses, file),
+        "teacher": {"network": "vgg16", "sha256": distiller.teacher.weights_record.sha256},
         "errors_on_unseen_images": {
             "narrowed": _rounded(narrowed),
-            "written": _rounded(distiller.errors(unseen(distiller.cfg))),
+            "written": _rounded(distiller.errors(unseen(cfg))),
         },
-    }
-    file.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
-    return file
-
-
-def _record(distiller: Distiller, sha256: str) -> dict[str, Any]:
-    """How the file with this digest was made."""
-    cfg = distiller.cfg
-    return {
-        "command": _command(cfg),
-        "commit": commit(),
-        "sha256": sha256,
-        "teacher": {"network": "vgg16", "sha256": distiller.teacher.weights_record.sha256},
-        "seconds": round(distiller.seconds),
-        "device": f"{cfg.device}, {torch.get_num_threads()} threads",
-        "torch": torch.__version__,
         "photos": list(PHOTOS),
         "config": {key: value for key, value in asdict(cfg).items() if key != "teacher"},
     }
+    file.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
+    return file
 
 
 def _rounded(errors: dict[str, float]) -> dict[str, float]:

@@ -9,8 +9,6 @@ Networks", arXiv 1707.06168, section 3.1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,9 +21,6 @@ _RIDGE = 3e-3  # of the mean square of what a filter sees
 _FAINT = 0.1  # of the inputs' mean magnitude; a fainter one's weights could become anything
 _UNEXPLAINED = 1e-3  # of a channel's mean square; below it what is left is rounding
 _TINY = 1e-6
-
-Channels = Mapping[str, Tensor]
-"""{convolution of the narrow network: (C,) channels of the wide one that it stands for}."""
 
 
 @torch.no_grad()
@@ -40,7 +35,7 @@ def narrow(wide: Backbone, thin: Backbone, images: Tensor, seed: int = 0) -> dic
         seed: of the positions that are looked at
 
     Returns:
-        The channels that the narrow network's convolutions stand for.
+        {convolution of the narrow network: (C,) channels of the wide one that it stands for}.
     """
     generator = torch.Generator().manual_seed(seed)
     channels: dict[str, Tensor] = {}

@@ -13,13 +13,12 @@ normalisation away.
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import logging
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import hydra
 import torch
@@ -29,13 +28,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from experiments.backbone.loop import (
-    commit,
     cosine,
     learn,
     load_checkpoint,
-    mean_losses,
     overrides,
     save_checkpoint,
+    training_record,
 )
 from experiments.backbone.pool import PHOTOS, calibration, draw_pool
 from experiments.backbone.self_supervision import Padding, Student, Tasks, crops
@@ -43,6 +41,7 @@ from experiments.backbone.settings import TrainConfig, check, training_key
 from nst.backbones.activations import normalize_activations
 from nst.backbones.load import load_backbone
 from nst.backbones.network import Backbone
+from nst.backbones.weights import torchvision_state
 from nst.command.configs import CONF
 from nst.errors import InputError
 
@@ -154,23 +153,13 @@ class Trainer:
 
 def write_result(trainer: Trainer, losses: list[dict[str, float]], folder: Path) -> Path:
     """The weights in float16 under torchvision's keys, and the record beside them."""
-    chain = trainer.result(trainer.cfg.mix).chain
-    state = {
-        f"{i}.{key}": value.half().contiguous()
-        for i, module in enumerate(chain.values())
-        for key, value in module.state_dict().items()
-    }
+    state = torchvision_state(trainer.result(trainer.cfg.mix))
+    state = {key: value.half().contiguous() for key, value in state.items()}
     file = folder / "vgg19_mini.safetensors"
     save_file(state, file, metadata={"made_by": "experiments.backbone.train"})
-    record: dict[str, Any] = {
+    record = {
         "command": " ".join(["python -m experiments.backbone.train", *overrides()]),
-        "commit": commit(),
-        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "seconds": round(trainer.seconds),
-        "device": f"{trainer.cfg.device}, {torch.get_num_threads()} threads",
-        "torch": torch.__version__,
-        "losses_first_100": mean_losses(losses[:100]),
-        "losses_last_100": mean_losses(losses[-100:]),
+        **training_record(trainer, losses, file),
         "photos": list(PHOTOS),
         "config": asdict(trainer.cfg),
     }

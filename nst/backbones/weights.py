@@ -103,6 +103,12 @@ def _torchvision_keys(backbone: Backbone) -> dict[str, str]:
     }
 
 
+def torchvision_state(backbone: Backbone) -> dict[str, Tensor]:
+    """What :func:`fill` takes: the parameters under torchvision's keys, features only."""
+    own = backbone.chain.state_dict()
+    return {key: own[name].detach().cpu() for key, name in _torchvision_keys(backbone).items()}
+
+
 def fill(backbone: Backbone, state: Mapping[str, Tensor], path: Path) -> None:
     """Copy a state dict in, whole or features only, checking it key by key.
 

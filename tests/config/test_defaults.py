@@ -14,7 +14,7 @@ import yaml
 
 import nst
 from nst.command.configs import CONF
-from nst.config import Config, InitKind, LossConfig, OptimizerConfig, check, to_dict
+from nst.config import Config, InitKind, LossConfig, OptimizerConfig, Task, check, to_dict
 from nst.config.schema import BackboneConfig, InitConfig, LoggerConfig
 from nst.errors import InputError
 from nst.losses.layer_loss import Role
@@ -67,6 +67,13 @@ def test_a_backbone_has_its_own_pooling_weights_and_layers(
     assert (cfg.backbone.pooling.name, cfg.backbone.weights) == (pooling, weights)
     assert cfg.content_layer == content
     assert cfg.style_layers[:3] == style
+
+
+def test_a_run_from_noise_takes_more_steps_unless_the_steps_are_said() -> None:
+    steps = {task: nst.compose(f"task={task}").optimizer.steps for task in Task}
+    assert steps[Task.transfer] < steps[Task.texture] == steps[Task.content]
+    assert nst.compose("task=texture", "optimizer.steps=7").optimizer.steps == 7
+    assert nst.compose("task=texture", "preset=gatys2015").optimizer.steps == 500
 
 
 def test_from_the_content_means_without_noise(composed: Compose) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments.backbone import narrowing
-from experiments.backbone.narrowing import Channels, narrow, pivots, refit
+from experiments.backbone.narrowing import narrow, pivots, refit
 from nst.backbones.load import build
 from nst.backbones.network import Backbone
 from tests.experiments.small_vgg import NARROW, WIDE, narrow_all, patches, random_vgg16
@@ -22,7 +22,9 @@ def few_positions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(narrowing, "_SAMPLES", 8000)
 
 
-def errors(thin: Backbone, wide: Backbone, channels: Channels, images: Tensor) -> dict[str, float]:
+def errors(
+    thin: Backbone, wide: Backbone, channels: dict[str, Tensor], images: Tensor
+) -> dict[str, float]:
     """{layer: mean (S − T)² / mean T²}."""
     own, target = (network(images, DEEP) for network in (thin, wide))
     result = {}
@@ -70,7 +72,7 @@ def test_refitting_makes_good_what_leaving_channels_out_costs(
     assert all(refitted[layer] < 0.5 * selected[layer] for layer in DEEP)
 
 
-def selection(wide: Backbone, channels: Channels) -> Backbone:
+def selection(wide: Backbone, channels: dict[str, Tensor]) -> Backbone:
     """The teacher's own filters between the channels that stay."""
     before, state = torch.arange(3), {}
     for name, chosen in channels.items():
