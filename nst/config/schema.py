@@ -81,6 +81,11 @@ class StudyLayers(StrEnum):
     all = "all"
 
 
+class StudySetting(StrEnum):
+    published = "published"
+    free = "free"
+
+
 class WandbMode(StrEnum):
     offline = "offline"
     online = "online"
@@ -220,6 +225,12 @@ class StudyConfig:
     size: StudySize = _doc("full, as published, or quick: minutes on two cores.", StudySize.full)
     layers: StudyLayers = _doc(
         "published, or all: every convolution and the pixels.", StudyLayers.published
+    )
+    setting: StudySetting = _doc(
+        "How the layer and seed studies optimise: published (white noise of 0.2, no total "
+        "variation, one scale, as in the literature) or free (as runs outside of a study: noise "
+        "of 0.05, total variation, textures from coarse to fine).",
+        StudySetting.published,
     )
     sweep: dict[str, Any] = _doc(
         "What a study sweeps, as {size: {key: values}}; a key on the command line replaces it.",
