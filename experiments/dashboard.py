@@ -24,7 +24,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from nst.reports.studies import Study, find_study, study_names
+from nst.reports.findings.studies import Study, find_study, study_names
 
 RUNS = 500
 """As many as the largest study could have; W&B's own default is ten."""

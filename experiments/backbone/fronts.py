@@ -8,7 +8,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 
-from nst.reports.style import HOUSE_STYLE, colors, new_figure
+from nst.reports.drawing.style import HOUSE_STYLE, colors, new_figure
 
 AIM_STYLE, AIM_CONTENT = 0.25, 0.55
 """Up to this style error the style is plainly there; from this content kept, so is the content."""

@@ -32,7 +32,6 @@ from torch import Tensor
 
 import nst
 from experiments.backbone.fronts import draw_fronts
-from experiments.measures import feature_correlation, gram_distance
 from nst.backbones.load import load_backbone
 from nst.backbones.network import Backbone
 from nst.errors import InputError
@@ -40,6 +39,7 @@ from nst.pictures.files import open_image, to_pil, to_uint8
 from nst.pictures.measures import psnr
 from nst.pictures.samples import load_image
 from nst.pictures.sheets import grid
+from nst.reports.measuring.judges import feature_correlation, gram_distance
 from nst.runs.transfer import Transfer
 
 STYLE_LAYERS = ("relu_1", "fire2", "fire4", "fire5", "fire7", "fire8")

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from experiments.measures import folders
 from nst.pictures.measures import neighbor_correlation
-from nst.reports.differences import Difference, seed_differences
-from nst.reports.studies import Comparison, Finding, Study
-from nst.reports.style import BLUE, RUST, one_plot
+from nst.reports.drawing.style import BLUE, RUST, one_plot
+from nst.reports.findings.studies import Comparison, Finding, Study
+from nst.reports.measuring.differences import Difference, seed_differences
+from nst.reports.measuring.judges import folders
 from nst.reports.sweeps import Sweep
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.measures import folders, style_distance
 from nst.pictures.measures import edge_correlation
-from nst.reports.differences import pixels
-from nst.reports.studies import Comparison, Finding, Study
+from nst.reports.findings.studies import Comparison, Finding, Study
+from nst.reports.measuring.differences import pixels
+from nst.reports.measuring.judges import folders, style_distance
 from nst.reports.sweeps import Sweep
 
 

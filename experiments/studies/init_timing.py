@@ -8,8 +8,8 @@ Finding: a step costs the same; from the content, more of the content stays.
 
 from __future__ import annotations
 
-from experiments.measures import medians
-from nst.reports.studies import Comparison, Finding, Study
+from nst.reports.findings.studies import Comparison, Finding, Study
+from nst.reports.measuring.judges import medians
 from nst.reports.sweeps import Sweep
 
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from experiments.measures import content_and_result, folders, medians, rank_correlation
 from nst.pictures.measures import edge_correlation
-from nst.reports.figures import two_scales
-from nst.reports.studies import Comparison, Finding, Study
+from nst.reports.drawing.figures import two_scales
+from nst.reports.findings.studies import Comparison, Finding, Study
+from nst.reports.measuring.judges import content_and_result, folders, medians, rank_correlation
 from nst.reports.sweeps import Sweep, short
 
 KEY = "content_layer"

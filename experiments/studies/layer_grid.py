@@ -8,8 +8,8 @@ Finding: early content layers hold on to the photograph's pixels, deep ones to i
 
 from __future__ import annotations
 
-from experiments.measures import medians, rank_correlation
-from nst.reports.studies import Comparison, Finding, Study
+from nst.reports.findings.studies import Comparison, Finding, Study
+from nst.reports.measuring.judges import medians, rank_correlation
 from nst.reports.sweeps import Sweep, short
 
 

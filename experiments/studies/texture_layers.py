@@ -12,12 +12,12 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from experiments.measures import folders, medians, style_distance
 from nst.pictures.measures import roughness
-from nst.reports.differences import pixels
-from nst.reports.figures import two_scales
-from nst.reports.studies import Comparison, Finding, Study
-from nst.reports.style import RUST
+from nst.reports.drawing.figures import two_scales
+from nst.reports.drawing.style import RUST
+from nst.reports.findings.studies import Comparison, Finding, Study
+from nst.reports.measuring.differences import pixels
+from nst.reports.measuring.judges import folders, medians, style_distance
 from nst.reports.sweeps import Sweep
 
 KEY = "style_layers"

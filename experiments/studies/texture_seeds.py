@@ -13,11 +13,11 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.measures import folders, style_distance
 from experiments.studies.content_seeds import differences
 from experiments.studies.content_seeds import figures as distances
-from nst.reports.differences import pixels
-from nst.reports.studies import Comparison, Finding, Study
+from nst.reports.findings.studies import Comparison, Finding, Study
+from nst.reports.measuring.differences import pixels
+from nst.reports.measuring.judges import folders, style_distance
 from nst.reports.sweeps import Sweep
 
 

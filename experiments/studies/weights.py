@@ -14,9 +14,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
-from experiments.measures import rank_correlation
-from nst.reports.studies import Comparison, Finding, Study
-from nst.reports.style import one_plot
+from nst.reports.drawing.style import one_plot
+from nst.reports.findings.studies import Comparison, Finding, Study
+from nst.reports.measuring.judges import rank_correlation
 from nst.reports.sweeps import Sweep
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from nst.pictures.sheets import Head, contact_sheet, grid
-from nst.reports.studies import Study
+from nst.reports.findings.studies import Study
 from nst.reports.sweeps import Axis, Sweep, short
 
 _MAX_PANELS = 12

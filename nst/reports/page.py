@@ -14,10 +14,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from nst.pictures.sheets import Head
-from nst.reports.differences import seed_groups
+from nst.reports.findings.studies import Study
 from nst.reports.layout import Panel, note, originals, result
+from nst.reports.measuring.differences import seed_groups
 from nst.reports.own_files import GENERATOR
-from nst.reports.studies import Study
 from nst.reports.sweeps import Missing, Sweep, run_command
 from nst.reports.tables import cell_text, metrics, timing
 

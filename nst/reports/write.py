@@ -22,11 +22,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from nst.reports.figures import general_figures
+from nst.reports.drawing.figures import general_figures
+from nst.reports.findings.studies import Study, find_study
 from nst.reports.layout import lay_out, panel_sheet
 from nst.reports.own_files import BESIDE, PAGE, OwnFiles, check_report_place
 from nst.reports.page import render
-from nst.reports.studies import Study, find_study
 from nst.reports.sweeps import Sweep, load_sweep
 from nst.reports.tables import metrics_table
 from nst.reports.tracking import log_report

@@ -13,7 +13,7 @@ import pytest
 
 from experiments import dashboard
 from nst.command.configs import CONF
-from nst.reports.studies import find_study, study_names
+from nst.reports.findings.studies import find_study, study_names
 from nst.runs.context import Context
 from nst.runs.job import run_job
 from tests.conftest import Compose

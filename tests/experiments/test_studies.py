@@ -14,7 +14,7 @@ import nst
 from nst.command.configs import CONF, register
 from nst.command.plan import expand_sweep, study_params
 from nst.config import config_hash
-from nst.reports.studies import find_study, study_names
+from nst.reports.findings.studies import find_study, study_names
 from nst.reports.sweeps import load_sweep
 from nst.reports.write import report
 from tests.reports.sweeping import run_sweep

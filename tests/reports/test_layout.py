@@ -4,8 +4,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from nst.reports.findings.studies import find_study
 from nst.reports.layout import lay_out, note, originals, panel_sheet
-from nst.reports.studies import find_study
 from nst.reports.sweeps import Axis, Sweep, load_sweep
 from nst.runs.recording.folder import RunFolder
 from tests.reports.sweeping import run_sweep

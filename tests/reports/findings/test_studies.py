@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from nst.reports.studies import find_study, study_names
+from nst.reports.findings.studies import find_study, study_names
 
 
 def test_studies_are_known_by_their_modules() -> None:

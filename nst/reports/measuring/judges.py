@@ -15,7 +15,7 @@ from nst.backbones.load import load_backbone
 from nst.backbones.network import Backbone
 from nst.losses.gram import gram_matrix
 from nst.pictures.files import open_image, to_tensor
-from nst.reports.differences import pixels
+from nst.reports.measuring.differences import pixels
 from nst.reports.sweeps import Sweep
 
 REFERENCE_LAYERS = ("relu_1", "relu_3", "relu_5", "relu_9", "relu_13")

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from experiments.measures import (
+from nst.pictures.samples import load_image
+from nst.reports.measuring.judges import (
     feature_correlation,
     gram_distance,
     rank_correlation,
     reference_network,
 )
-from nst.pictures.samples import load_image
 
 
 def test_the_style_itself_has_no_distance_and_another_picture_the_largest() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from nst.reports.differences import difference, difference_figure, seed_groups
+from nst.reports.drawing.differences import difference_figure
+from nst.reports.measuring.differences import difference, seed_groups
 from nst.reports.sweeps import load_sweep
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nst.reports.figures import general_figures, loss_curves, metric_along, metric_map
+from nst.reports.drawing.figures import general_figures, loss_curves, metric_along, metric_map
 from nst.reports.sweeps import Sweep, load_sweep
 from nst.runs.recording.folder import RunFolder
 

@@ -1,7 +1,7 @@
 """Figures of a sweep: curves, metrics along what varied, timing.
 
 Each function returns a :class:`matplotlib.figure.Figure` in the house style
-(:mod:`nst.reports.style`).
+(:mod:`nst.reports.drawing.style`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nst.reports.differences import difference_figure, seed_groups
-from nst.reports.style import BLUE, HOUSE_STYLE, RUST, colors, new_figure, one_plot
+from nst.reports.drawing.differences import difference_figure
+from nst.reports.drawing.style import BLUE, HOUSE_STYLE, RUST, colors, new_figure, one_plot
+from nst.reports.measuring.differences import seed_groups
 from nst.reports.sweeps import Axis, Sweep
 from nst.reports.tables import has_numbers
 from nst.runs.recording.read import load_trace

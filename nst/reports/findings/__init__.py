@@ -1,0 +1,1 @@
+"""Claims of the literature, what must hold before runs can speak to them, and the verdicts."""
