@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from nst.reports.drawing.figures import general_figures
+from nst.reports.drawing.style import Drawing, save_figure
 from nst.reports.findings.studies import Study, find_study
 from nst.reports.layout import lay_out, panel_sheet
 from nst.reports.own_files import BESIDE, PAGE, OwnFiles, check_report_place
@@ -77,7 +76,11 @@ def write_report(sweep: Sweep, folder: Path, study: Study | None = None) -> Repo
     figures, table = _draw(sweep, study), metrics_table(sweep)
     save: dict[str, Callable[[Path], object]] = {
         **{f"{name}.png": sheet.save for name, sheet in sheets.items()},
-        **{f"{n}.{suffix}": _saver(f) for n, f in figures.items() for suffix in ("png", "pdf")},
+        **{
+            f"{name}.{suffix}": partial(save_figure, drawing.figure)
+            for name, drawing in figures.items()
+            for suffix in ("png", "pdf")
+        },
         TABLE: partial(table.to_csv, index=False),
     }
     check_report_place(folder, save)
@@ -96,15 +99,12 @@ def _sheet_name(number: int, count: int) -> str:
     return "contact_sheet" + (f"_{number + 1}" if count > 1 else "")
 
 
-def _draw(sweep: Sweep, study: Study | None) -> dict[str, Figure]:
+def _draw(sweep: Sweep, study: Study | None) -> dict[str, Drawing]:
     """The study's own figures, and the general ones that it does not replace."""
-    of_study = dict(study.figures(sweep)) if study else {}
+    drawn = study.figures(sweep) if study else {}
+    of_study = {name: Drawing(figure, "") for name, figure in drawn.items()}
     general = general_figures(sweep)
     return of_study | {k: f for k, f in general.items() if not (of_study and k == "psnr")}
-
-
-def _saver(figure: Figure) -> Callable[[Path], object]:
-    return partial(figure.savefig, bbox_inches="tight", dpi=160)
 
 
 def _write_page(folder: Path, html: str) -> Path:

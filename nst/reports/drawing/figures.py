@@ -15,8 +15,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nst.reports.drawing.differences import difference_figure
-from nst.reports.drawing.style import BLUE, HOUSE_STYLE, RUST, colors, new_figure, one_plot
+from nst.reports.drawing.style import (
+    BLUE,
+    HOUSE_STYLE,
+    RUST,
+    Drawing,
+    colors,
+    new_figure,
+    one_plot,
+)
 from nst.reports.measuring.differences import seed_groups
+from nst.reports.measuring.quantities import quantity
 from nst.reports.sweeps import Axis, Sweep
 from nst.reports.tables import has_numbers
 from nst.runs.recording.read import load_trace
@@ -138,19 +147,23 @@ _COSTLY = ("init", "size", "backbone", "optimizer", "precision", "device", "swee
 """Axes that may change what a step costs."""
 
 
-def general_figures(sweep: Sweep) -> dict[str, Figure]:
+def general_figures(sweep: Sweep) -> dict[str, Drawing]:
     """Loss curves; the metrics along what varied; differences between seeds."""
-    drawn = {"loss_curves": loss_curves(sweep)}
+    drawn = {"loss_curves": Drawing(loss_curves(sweep), "Total loss against the step.")}
     axes = [axis for axis in sweep.axes if axis.key != "seed"]
     axes.sort(key=lambda axis: not axis.key.startswith(_COSTLY))
-    metrics = {"psnr": "PSNR to the content, dB"} if has_numbers(sweep, "psnr") else {}
+    metrics = ["psnr"] if has_numbers(sweep, "psnr") else []
     if any(axis.key.startswith(_COSTLY) for axis in axes):
-        metrics["seconds_per_step"] = "seconds per step"
-    for column, label in metrics.items():
+        metrics.append("seconds_per_step")
+    for column in metrics:
+        label = quantity(column).label
         if len(axes) >= 2 and column == "psnr":
-            drawn["psnr_map"] = metric_map(sweep, axes[0], axes[1], column, label)
+            figure = metric_map(sweep, axes[0], axes[1], column, label)
+            drawn["psnr_map"] = Drawing(figure, f"Median {label}.")
         elif axes:
-            drawn[column] = metric_along(sweep, axes[0], column, label)
+            drawn[column] = Drawing(
+                metric_along(sweep, axes[0], column, label), f"{label} along {axes[0].label}."
+            )
     for name, differences in seed_groups(sweep).items():
-        drawn[name] = difference_figure(differences)
+        drawn[name] = Drawing(difference_figure(differences), "Differences between seeds.")
     return drawn
