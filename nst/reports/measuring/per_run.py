@@ -1,0 +1,129 @@
+"""The runs of a sweep with what is measured on each picture, and whether it can be trusted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import Tensor
+
+from nst.errors import InputError
+from nst.pictures.files import open_image, to_tensor
+from nst.pictures.measures import edge_correlation, layout_correlation, roughness
+from nst.reports.measuring.differences import pixels
+from nst.reports.measuring.judges import Judge, held_out_judge
+from nst.reports.measuring.trust import PROBLEMS, problems
+from nst.reports.sweeps import Sweep
+
+_MOST_STYLES = 12
+
+log = logging.getLogger(__name__)
+
+MEASURES = (
+    *("content_kept", "style_distance", "photo_distance", "other_style_distance"),
+    *("edges", "layout", "roughness"),
+)
+"""Columns that :func:`measured` adds, beside those of :data:`nst.reports.measuring.trust.PROBLEMS`;
+NaN where a run has no such number."""
+
+
+def judge_of(sweep: Sweep, choice: str = "auto", weights: str | None = None) -> Judge:
+    """The network that judges a sweep's pictures; see :func:`held_out_judge`.
+
+    Raises:
+        InputError: as there.
+    """
+    column = "backbone.name"
+    steering = set(sweep.runs[column].dropna()) if column in sweep.runs else set()
+    return held_out_judge(steering, choice, weights)
+
+
+def measured(sweep: Sweep, judge: Judge) -> Sweep:
+    """The sweep with a column for each of :data:`MEASURES` and of the problems, and ``problem``.
+
+    ``problem`` says in words why a run's picture cannot be trusted, None where nothing is wrong.
+    """
+    styles = _styles(sweep)
+    rows = [_measure(sweep, index, judge, styles) for index in sweep.runs.index]
+    columns = [*MEASURES, *PROBLEMS, "problem"]
+    table = pd.DataFrame(rows, index=sweep.runs.index, columns=columns)
+    table[list(MEASURES)] = table[list(MEASURES)].astype(float)
+    words = [*PROBLEMS, "problem"]
+    table[words] = table[words].astype(object).where(table[words].notna(), None)
+    others = sweep.runs.drop(columns=[name for name in columns if name in sweep.runs])
+    return replace(sweep, runs=pd.concat([others, table], axis=1))
+
+
+def _styles(sweep: Sweep) -> dict[str, Path]:
+    """{value: the picture} of the styles of a sweep; none of a sweep over very many."""
+    axis = sweep.axis("style")
+    if axis is None or len(axis.values) > _MOST_STYLES:
+        return {}
+    first = sweep.runs.drop_duplicates("style")
+    return {
+        str(value): Path(folder) / "style.png"
+        for value, folder in zip(first["style"], first["folder"], strict=True)
+    }
+
+
+def _measure(sweep: Sweep, index: int, judge: Judge, styles: Mapping[str, Path]) -> dict[str, Any]:
+    folder = sweep.folder(index)
+    values: dict[str, Any] = {}
+    if (folder / "image.png").is_file():
+        own = sweep.value(index, "style")
+        others = [file for value, file in styles.items() if value != own and file.is_file()]
+        values = _on_content(folder, judge) | _on_style(folder, judge, others)
+        values |= _roughness(folder)
+    wrong = problems(sweep, index, values)
+    return {**values, **wrong, "problem": "; ".join(t for t in wrong.values() if t) or None}
+
+
+def _on_content(folder: Path, judge: Judge) -> dict[str, float]:
+    """What of the content is in the picture; nothing where there is none of its size."""
+    image, file = pixels(folder / "image.png"), folder / "content.png"
+    if not file.is_file() or pixels(file).shape != image.shape:
+        return {}
+    content = pixels(file)
+    return {
+        "edges": edge_correlation(image, content),
+        "layout": layout_correlation(image, content),
+        "content_kept": _judged(judge.content_kept, folder / "image.png", file),
+    }
+
+
+def _on_style(folder: Path, judge: Judge, others: Sequence[Path]) -> dict[str, float]:
+    """How far picture and photograph are from the style, and the picture from the others."""
+    image, style, photo = (folder / f"{name}.png" for name in ("image", "style", "content"))
+    if not style.is_file():
+        return {}
+    values = {"style_distance": _judged(judge.style_distance, image, style)}
+    if photo.is_file():
+        values["photo_distance"] = _judged(judge.style_distance, photo, style)
+    if others:
+        far = [_judged(judge.style_distance, image, other) for other in others]
+        values["other_style_distance"] = min(far)
+    return values
+
+
+def _roughness(folder: Path) -> dict[str, float]:
+    """Relative to the style's, where there is none to the content's."""
+    like = next((f for f in (folder / "style.png", folder / "content.png") if f.is_file()), None)
+    rough = roughness(pixels(like)) if like else 0.0
+    return {"roughness": roughness(pixels(folder / "image.png")) / rough} if rough else {}
+
+
+def _judged(measure: Callable[[Tensor, Tensor], float], image: Path, original: Path) -> float:
+    """NaN for a picture that is too small for the judge."""
+    try:
+        return measure(_tensor(image), _tensor(original))
+    except InputError as error:
+        log.debug("%s: %s", image, error)
+        return float("nan")
+
+
+def _tensor(file: Path) -> Tensor:
+    return to_tensor(open_image(file))
