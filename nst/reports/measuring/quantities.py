@@ -64,6 +64,19 @@ QUANTITIES: tuple[Quantity, ...] = (
         "its content, where there is no style); from 0, 1 is as rough as the original, white "
         "noise is several times as rough.",
     ),
+    Quantity(
+        "rms", "difference (rms)", "of 255",
+        "Root mean square difference of two pictures over red, green and blue; 0 to 255.",
+    ),
+    Quantity(
+        "rms_brightness", "brightness (rms)", "of 255",
+        "Root mean square difference of two pictures' means of red, green and blue; 0 to 255.",
+    ),
+    Quantity(
+        "rms_color", "colour (rms)", "of 255",
+        "What their brightness leaves of the root mean square difference of two pictures: the "
+        "squares of both add up to that of the whole; 0 to 255.",
+    ),
     Quantity("seconds_per_step", "time per step", "s", "Wall time of one step."),
     Quantity("seconds", "time", "s", "Wall time of all steps of a run."),
     Quantity("peak_memory_mb", "memory", "MB", "The most memory that the process held."),
