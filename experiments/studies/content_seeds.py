@@ -121,10 +121,19 @@ CLAIMS = (
 )
 
 
+CAPTION = (
+    "Root mean square difference of each pair of seeds, and of each result to its original: of red, "
+    "green and blue, and its two parts, brightness and colour. Markers are means with a bar of one "
+    "standard deviation to each side."
+)
+
+
 def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
     """How far seeds are from each other and from the original, in brightness and colour."""
     groups = seed_groups(sweep)
-    return {"seed_distances": distances_figure(groups, width=width)} if groups else {}
+    if not groups:
+        return {}
+    return {"seed_distances": Drawing(distances_figure(groups, width=width), CAPTION)}
 
 
 STUDY = Study(

@@ -69,7 +69,7 @@ def _late_windows_bring_little(sweep: Sweep) -> Answer:
     first, last = next(iter(windows)), list(windows)[-1]
     if windows[first] > 1 or windows[last] < DEEP:
         raise CannotSayError(f"a window from conv_1 on and one from conv_{DEEP} on are needed")
-    ratio = Samples(table.loc[last] / table.loc[first])
+    ratio = Samples((table.loc[last] / table.loc[first]).tolist())
     text = (
         f"Style distance is {table.loc[first].mean():.3f} with {first} and "
         f"{table.loc[last].mean():.3f} with {last}: {ratio} times as much."
@@ -107,14 +107,20 @@ CLAIMS = (
 )
 
 
+CAPTIONS = {
+    "content_kept": "Content kept for each content layer (down) and style window (across).",
+    "style_distance": "Style distance for each content layer (down) and style window (across).",
+}
+
+
 def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
     """Content kept and style distance for every pair, as maps."""
     rows, columns = sweep.axis(ROWS), sweep.axis(COLUMNS)
     if rows is None or columns is None:
         return {}
     return {
-        f"{column}_map": metric_map(sweep, rows, columns, column, width=width)
-        for column in ("content_kept", "style_distance")
+        f"{column}_map": Drawing(metric_map(sweep, rows, columns, column, width=width), caption)
+        for column, caption in CAPTIONS.items()
     }
 
 
