@@ -13,8 +13,8 @@ _COLUMNS = ("rms", "rms_brightness", "rms_color")
 _KINDS = Axis("compared", ("two seeds", "seed and original"))
 _CAPTION = (
     "Root mean square difference of each pair of seeds, and of each picture to its original: over "
-    "red, green and blue, and its two parts, brightness and colour. Markers are means with a bar of "
-    "one standard deviation to each side."
+    "red, green and blue, and its two parts, brightness and colour. Markers are means with a bar "
+    "of one standard deviation to each side."
 )
 
 

@@ -66,8 +66,8 @@ QUANTITIES: tuple[Quantity, ...] = (
     ),
     Quantity(
         "rms", "difference", "of 255",
-        "Root mean square difference of two pictures over red, green and blue, 0 to 255; its square "
-        "is the sum of the squares of its parts, brightness and colour.",
+        "Root mean square difference of two pictures over red, green and blue, 0 to 255; its "
+        "square is the sum of the squares of its parts, brightness and colour.",
     ),
     Quantity(
         "rms_brightness", "in brightness", "of 255",
