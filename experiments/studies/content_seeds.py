@@ -12,14 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nst.reports.drawing.distances import distances_figure
-
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study
 from nst.reports.findings.samples import Samples
 from nst.reports.measuring.differences import (
     Difference,
     between_runs,
-    seed_groups,
     to_originals,
 )
 from nst.reports.sweeps import Sweep
@@ -123,8 +121,8 @@ CLAIMS = (
 
 def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
     """How far seeds are from each other and from the original, in brightness and colour."""
-    groups = seed_groups(sweep)
-    return {"seed_distances": distances_figure(groups, width=width)} if groups else {}
+    drawing = distances_figure(sweep, width=width)
+    return {"seed_distances": drawing} if drawing else {}
 
 
 STUDY = Study(

@@ -69,7 +69,7 @@ def _late_windows_bring_little(sweep: Sweep) -> Answer:
     first, last = next(iter(windows)), list(windows)[-1]
     if windows[first] > 1 or windows[last] < DEEP:
         raise CannotSayError(f"a window from conv_1 on and one from conv_{DEEP} on are needed")
-    ratio = Samples(table.loc[last] / table.loc[first])
+    ratio = Samples((table.loc[last] / table.loc[first]).tolist())
     text = (
         f"Style distance is {table.loc[first].mean():.3f} with {first} and "
         f"{table.loc[last].mean():.3f} with {last}: {ratio} times as much."

@@ -46,7 +46,8 @@ CLAIMS = (
         "seeds_give_other_pictures",
         "Different starting noises put the strokes in different places.",
         "Correlation of the pictures of two seeds after averaging over blocks of 8 × 8 pixels, "
-        "so that fine noise does not count, over the pairs: 1 is the same picture, 0 another arrangement.",
+        "so that fine noise does not count, over the pairs: 1 is the same picture, 0 another "
+        "arrangement.",
         f"At most {UNRELATED:g}, half way to another arrangement; partly up to 0.7.",
         "Where the style has large patches at the border, padding can put them in the same place.",
         _pictures_differ,

@@ -1,52 +1,52 @@
-"""How far pictures are from each other and from their original."""
+"""How far the pictures of several seeds are from each other and from their original."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from nst.reports.drawing.along import along
 from nst.reports.drawing.style import COLUMN, Drawing
-from nst.reports.measuring.differences import Difference
+from nst.reports.measuring.differences import compared_seeds
 from nst.reports.sweeps import Axis, Sweep
 
 _COLUMNS = ("rms", "rms_brightness", "rms_color")
-_PREFIX = "seed_difference_"
-_GROUP, _PAIR = "", " "  # keys that make no label
-BETWEEN, ORIGINAL = "between seeds", "to the original"
+_KINDS = Axis("compared", ("two seeds", "seed and original"))
+_CAPTION = (
+    "Root mean square difference of each pair of seeds, and of each picture to its original: over "
+    "red, green and blue, and its two parts, brightness and colour. Markers are means with a bar "
+    "of one standard deviation to each side."
+)
 
 
-def distances_figure(
-    groups: Mapping[str, Sequence[Difference]], *, width: float = COLUMN
-) -> Drawing:
-    """Differences between seeds beside those to the original: all of them, brightness, colour.
+def distances_figure(sweep: Sweep, *, width: float = COLUMN) -> Drawing | None:
+    """Differences of RGB and their two parts, for each group of runs that differ in their seed.
 
     Args:
-        groups: as :func:`nst.reports.measuring.differences.seed_groups` has them
+        sweep: its runs have pictures
         width: in inches
+
+    Returns:
+        None where no two seeds gave different pictures.
     """
+    groups = compared_seeds(sweep)
+    others = [axis for axis in sweep.axes if axis.key != "seed"]
+    key = others[0].key if len(others) == 1 else " and ".join(axis.label for axis in others)
     rows = [
-        {_GROUP: group.removeprefix(_PREFIX), _PAIR: _pair(each)}
-        | {column: getattr(each, column) for column in _COLUMNS}
-        for group, differences in groups.items()
+        {
+            key: " · ".join(group.values),
+            _KINDS.key: kind,
+            **{column: getattr(each, column) for column in _COLUMNS},
+        }
+        for group in groups
+        for kind, differences in zip(_KINDS.values, (group.between, group.to_original), strict=True)
         for each in differences
     ]
-    runs = pd.DataFrame(rows)
-    pair = Axis(_PAIR, tuple(name for name in (BETWEEN, ORIGINAL) if (runs[_PAIR] == name).any()))
-    group = Axis(_GROUP, tuple(dict.fromkeys(runs[_GROUP])))
-    axes = (group, pair) if len(groups) > 1 else (pair,)
-    sweep = Sweep((), None, None, "", runs, axes)
-    drawing = along(sweep, axes[0], _COLUMNS, by=pair if len(groups) > 1 else None, width=width)
-    for plot in drawing.figure.axes:
-        plot.set_ylim(bottom=0)
-    caption = (
-        "Root mean square differences between the pictures of two seeds, and of each picture to "
-        "its original: over red, green and blue, of the brightness, and of the colour that is "
-        "left. Dots are pairs of pictures, markers their mean, bars one standard deviation."
-    )
-    return Drawing(drawing.figure, caption)
-
-
-def _pair(each: Difference) -> str:
-    return ORIGINAL if each.name.endswith(" − original") else BETWEEN
+    if not rows:
+        return None
+    axis = Axis(key, tuple(dict.fromkeys(str(row[key]) for row in rows)))
+    table = Sweep((), None, None, "", pd.DataFrame(rows), (axis, _KINDS))
+    if len(axis.values) == 1:
+        drawing = along(table, _KINDS, _COLUMNS, width=width)
+    else:
+        drawing = along(table, axis, _COLUMNS, width=width, by=_KINDS)
+    return Drawing(drawing.figure, _CAPTION)

@@ -65,17 +65,17 @@ QUANTITIES: tuple[Quantity, ...] = (
         "noise is several times as rough.",
     ),
     Quantity(
-        "rms", "difference (rms)", "of 255",
-        "Root mean square difference of two pictures over red, green and blue; 0 to 255.",
+        "rms", "difference", "of 255",
+        "Root mean square difference of two pictures over red, green and blue, 0 to 255; its "
+        "square is the sum of the squares of its parts, brightness and colour.",
     ),
     Quantity(
-        "rms_brightness", "brightness (rms)", "of 255",
-        "Root mean square difference of two pictures' means of red, green and blue; 0 to 255.",
+        "rms_brightness", "in brightness", "of 255",
+        "The part of a difference that all three colours share: their mean.",
     ),
     Quantity(
-        "rms_color", "colour (rms)", "of 255",
-        "What their brightness leaves of the root mean square difference of two pictures: the "
-        "squares of both add up to that of the whole; 0 to 255.",
+        "rms_color", "in colour", "of 255",
+        "The part of a difference that is left without brightness: what makes it coloured.",
     ),
     Quantity("seconds_per_step", "time per step", "s", "Wall time of one step."),
     Quantity("seconds", "time", "s", "Wall time of all steps of a run."),
