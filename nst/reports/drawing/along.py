@@ -117,6 +117,8 @@ def _draw_dots(
     inch = (axes.get_xlim()[1] - axes.get_xlim()[0]) / (figure.get_figwidth() - MARGIN)
     step = np.minimum(0.07 * inch, room / count)
     x, several = where + (number - (count - 1) / 2) * step, count > 1
+    if not several.any():
+        return  # an empty line would have its extent at the figure's corner
     axes.plot(
         x[several], values[several], "o",
         color=color, alpha=0.4, mec="none", ms=3.2, clip_on=False, zorder=2.5,

@@ -16,7 +16,9 @@ from nst.reports.drawing.style import LIMIT, PAGE, SMALL, house_style
 from nst.reports.drawing.text import plain, text_width, wrapped
 
 _GAP, _LINE = 0.06, 0.125  # inches
+_LEAST = 4.0  # points: of labels that have little room
 _WIDEST, _BORDER = 2.2, 0.9  # inches: of a picture, and of a row's label
+_TALLEST = 1.3  # inches: of upright labels
 _WRAP = 6  # pictures beside each other where there is one line of them
 
 Cells = Sequence[Sequence[Image.Image | None]]
@@ -87,17 +89,49 @@ class _Page:
         self, text: str, x: float, y: float, room: float, high: float = LIMIT, **settings: Any
     ) -> None:
         """A text in lines of at most this width, smaller where they would be higher than this."""
-        for size in (SMALL, 6.0, 5.0, 4.0):
-            lines = wrapped(text, room, size)
-            if (1 + lines.count("\n")) * _LINE * size / SMALL <= high:
-                break
+        lines, size = _fitted(text, room, high)
         self.axes.text(x, y, plain(lines), fontsize=size, linespacing=1.1, **settings)
 
 
-def _lines(heads: Sequence[Head], room: float) -> float:
-    """The height that the labels take."""
-    counts = [1 + wrapped(head.label, room).count("\n") for head in heads if head.label]
-    return _LINE * max(counts, default=0)
+def _fitted(text: str, room: float, high: float) -> tuple[str, float]:
+    """A text in lines of at most this width, and the size in points at which it is so high."""
+    for size in (SMALL, 6.0, 5.0, _LEAST):
+        lines = wrapped(text, room, size)
+        if _high(lines, size) <= high:
+            break
+    return lines, size
+
+
+def _high(lines: str, size: float = SMALL) -> float:
+    """Height of lines of text, in inches."""
+    return (1 + lines.count("\n")) * _LINE * size / SMALL if lines else 0.0
+
+
+class _ColumnLabels:
+    """Labels above the cells: as wide as these, or upright where they would take many lines."""
+
+    def __init__(self, heads: Sequence[Head], cell: float):
+        self.cell = cell
+        self.lying = [wrapped(head.label, cell) for head in heads]
+        self.upright = max((text.count("\n") for text in self.lying), default=0) > 4
+        self.fitted = [_fitted(head.label, _TALLEST, cell) for head in heads]
+
+    @property
+    def high(self) -> float:
+        """Inches."""
+        if self.upright:
+            return max(text_width(text, size) for text, size in self.fitted) + _GAP
+        return max(map(_high, self.lying), default=0.0)
+
+    def draw(self, page: _Page, number: int, left: float, bottom: float) -> None:
+        """The label of one column whose cells begin at ``left``."""
+        place = left + self.cell / 2, bottom
+        lines, size = self.fitted[number] if self.upright else (self.lying[number], SMALL)
+        angle = 90 if self.upright else 0
+        page.axes.text(
+            *place, plain(lines), fontsize=size, rotation=angle, linespacing=1.1, ha="center",
+            va="bottom",
+        )  # fmt: skip
 
 
 def _shape(pictures: Sequence[Image.Image | None]) -> float:
@@ -119,24 +153,34 @@ class _Grid:
         self.rows, self.columns, self.cells, self.corner = rows, columns, cells, corner
         every = [*(c for line in cells for c in line), *(head.picture for head in columns)]
         self.shape = _shape(every)
+        self.widest = min(_BORDER, width / 4)
         self.border = max(map(self._border, rows), default=0.0)
-        low, high = 0.1, _WIDEST
+        low, high = 0.03, _WIDEST
         for _ in range(24):  # the widest cells with which everything fits
             self.cell = (low + high) / 2
             fits = self.size[0] <= width and self.size[1] <= LIMIT
             low, high = (self.cell, high) if fits else (low, self.cell)
         self.cell = low
 
-    @staticmethod
-    def _border(head: Head) -> float:
+    def _border(self, head: Head) -> float:
         if head.picture is not None:
-            return _BORDER
-        return min(_BORDER, text_width(head.label) + _GAP) if head.label else 0.0
+            return self.widest
+        return min(self.widest, text_width(head.label) + _GAP) if head.label else 0.0
 
     @property
     def high(self) -> float:
         """Of a cell."""
         return self.cell * self.shape
+
+    @property
+    def step(self) -> float:
+        """From one row to the next: its pictures, or its label at its smallest."""
+        room = self.left - 2 * _GAP
+        heads = [
+            _high(wrapped(head.label, room, _LEAST), _LEAST) + (_LINE if head.picture else 0)
+            for head in self.rows
+        ]
+        return max([self.high, *heads]) + _GAP
 
     @property
     def left(self) -> float:
@@ -147,7 +191,7 @@ class _Grid:
     @property
     def top(self) -> float:
         """Where the cells begin."""
-        above = _lines(self.columns, self.cell)
+        above = _ColumnLabels(self.columns, self.cell).high
         above += self.high if any(head.picture for head in self.columns) else 0
         originals = _LINE + self.high / 2 if self.corner else 0
         return 2 * _GAP + max(above, originals)
@@ -157,7 +201,7 @@ class _Grid:
         """Of the figure."""
         return (
             self.left + len(self.columns) * (self.cell + _GAP),
-            self.top + len(self.rows) * (self.high + _GAP),
+            self.top + len(self.rows) * self.step,
         )
 
     def _corner_width(self, head: Head) -> float:
@@ -174,28 +218,30 @@ class _Grid:
             if head.picture is not None:
                 page.picture(head.picture, x, _GAP + _LINE, wide, self.high / 2)
             x += wide
+        labels = _ColumnLabels(self.columns, self.cell)
         for j, head in enumerate(self.columns):
             x, y = self.left + j * (self.cell + _GAP), self.top - _GAP / 2
             if head.picture is not None:
                 y -= self.high + _GAP / 2
                 page.picture(head.picture, x, y, self.cell, self.high)
                 y -= _GAP / 2
-            page.label(head.label, x + self.cell / 2, y, self.cell, va="bottom", ha="center")
+            labels.draw(page, j, x, y)
         for i, (head, line) in enumerate(zip(self.rows, self.cells, strict=True)):
-            y = self.top + i * (self.high + _GAP)
+            y = self.top + i * self.step
             self._draw_row_head(page, head, y)
             for j, cell in enumerate(line):
                 box = self.left + j * (self.cell + _GAP), y, self.cell, self.high
                 page.gap(*box) if cell is None else page.picture(cell, *box)
 
     def _draw_row_head(self, page: _Page, head: Head, y: float) -> None:
-        room = self.left - 2 * _GAP
+        room, high = self.left - 2 * _GAP, self.step - _GAP
         if head.picture is None:
-            page.label(head.label, _GAP, y + self.high / 2, room, self.high + _GAP, va="center")
+            page.label(head.label, _GAP, y + high / 2, room, high, va="center")
             return
-        lines = _lines([head], room)
-        page.label(head.label, _GAP, y, room, va="top")
-        page.picture(head.picture, _GAP, y + lines, room, max(0.2, self.high - lines))
+        allowed = max(high / 2, high - self.high)
+        above = _high(*_fitted(head.label, room, allowed))
+        page.label(head.label, _GAP, y, room, allowed, va="top")
+        page.picture(head.picture, _GAP, y + above, room, high - above)
 
 
 def _in_lines(
@@ -213,16 +259,17 @@ def _in_lines(
     lines = [items[i : i + count] for i in range(0, len(items), count)]
     cell = min(_WIDEST, (width - _GAP) / count - _GAP)
     cell = min(cell, ((LIMIT - _GAP) / len(lines) - 3 * _LINE) / shape)
-    heights = [_lines([Head(label) for label, _ in line], cell) for line in lines]
+    labels = [_ColumnLabels([Head(label) for label, _ in line], cell) for line in lines]
+    heights = [each.high for each in labels]
     step = cell * shape + 1.5 * _GAP
     with house_style():
         page = _Page(count * (cell + _GAP) + _GAP, sum(heights) + len(lines) * step + _GAP)
         y = _GAP
-        for line, above in zip(lines, heights, strict=True):
-            y += above
-            for j, (label, picture) in enumerate(line):
+        for line, names in zip(lines, labels, strict=True):
+            y += names.high
+            for j, (_, picture) in enumerate(line):
                 box = _GAP + j * (cell + _GAP), y + _GAP / 2, cell, cell * shape
-                page.label(label, box[0] + cell / 2, y, cell, va="bottom", ha="center")
+                names.draw(page, j, box[0], y)
                 page.gap(*box) if picture is None else page.picture(picture, *box)
             y += step
     return page.figure

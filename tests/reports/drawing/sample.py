@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from nst.reports.drawing.style import house_style
 from nst.reports.sweeps import Axis, Sweep, load_sweep
 from nst.runs.recording.folder import RunFolder
 
@@ -31,7 +32,7 @@ def sweep_of(folder: Path, *jobs: list[str]) -> Sweep:
     return load_sweep([folder])
 
 
-def table_of(axes: dict[str, Sequence[str]], **columns: Any) -> Sweep:
+def table_of(axes: Mapping[str, Sequence[str]], **columns: Any) -> Sweep:
     """A run for each combination of the axes' values, the last axis fastest.
 
     A column is a number for each run, or one for all.
@@ -44,16 +45,17 @@ def table_of(axes: dict[str, Sequence[str]], **columns: Any) -> Sweep:
 
 def outside(figure: Figure) -> list[str]:
     """What lies outside a figure, or on what it should stand beside; [] for a good figure."""
-    figure.draw_without_rendering()
+    with house_style():  # as a figure is saved
+        figure.draw_without_rendering()
     page, wrong = figure.bbox.padded(1), []
     for axes in figure.axes:
         box = axes.get_tightbbox()
         if box is not None and not inside(box.extents, page.extents):
-            wrong.append(f"{axes} {box.extents / figure.dpi}")
+            wrong.append(f"{axes} {np.divide(box.extents, figure.dpi)}")
     for legend in figure.legends:
         box = legend.get_window_extent()
         if not inside(box.extents, page.extents):
-            wrong.append(f"legend {box.extents / figure.dpi}")
+            wrong.append(f"legend {np.divide(box.extents, figure.dpi)}")
         wrong += [
             f"legend on {axes}" for axes in figure.axes if box.overlaps(_tight(axes).padded(-1))
         ]

@@ -5,11 +5,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from nst.pictures.sheets import Head
 from nst.reports.drawing.sheets import sheet_figure
-from nst.reports.drawing.style import save_figure
+from nst.reports.drawing.style import house_style, save_figure
 from tests.reports.drawing.sample import LONG
 
 
@@ -31,7 +32,7 @@ def embedded(file: Path) -> Counter[tuple[int, int]]:
 
 def test_pictures_keep_their_pixels_and_labels_are_text(tmp_path: Path) -> None:
     rows, columns = [Head("a"), Head("b")], [Head("swirl", picture(11, 13)), Head("wave")]
-    cells = [[picture(), picture()], [picture(), None]]
+    cells: list[list[Image.Image | None]] = [[picture(), picture()], [picture(), None]]
     figure = sheet_figure(rows, columns, cells, corner=[Head("content", picture(50, 40))])
     save_figure(figure, tmp_path / "sheet.pdf")
     assert embedded(tmp_path / "sheet.pdf") == {(37, 23): 3, (11, 13): 1, (50, 40): 1}
@@ -67,8 +68,9 @@ def test_one_row_is_broken_into_lines(count: int, width: float) -> None:
     assert len(set(places)) == -(-(count + 1) // 6)
 
 
-def check(figure, width: float) -> None:  # type: ignore[no-untyped-def]
-    figure.draw_without_rendering()
+def check(figure: Figure, width: float) -> None:
+    with house_style():  # as a figure is saved
+        figure.draw_without_rendering()
     assert figure.get_figwidth() <= width + 1e-6
     assert figure.get_figheight() <= 9 + 1e-6
     page = figure.bbox.padded(0.5)
