@@ -173,6 +173,7 @@ def _draw_histograms(plots: Sequence[Axes], shown: Sequence[Difference]) -> None
     step = max(1, 2 * int(top / 40) + 1)  # odd, so that a bin has zero in its middle
     count = int(top / step) + 1
     edges = (np.arange(-count, count + 2) - 0.5) * step
+    tick = _round_up(0.45 * edges[-1])
     highest = 0.0
     for axes, each in zip(plots, shown, strict=True):
         for channel, (_, color, dash) in enumerate(_CHANNELS):
@@ -184,7 +185,7 @@ def _draw_histograms(plots: Sequence[Axes], shown: Sequence[Difference]) -> None
         axes.set_xlabel("of 255", fontsize=SMALL)
     for axes in plots:
         axes.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.05 * highest))
-        axes.xaxis.set_major_locator(MaxNLocator(3, symmetric=True, integer=True))
+        axes.set_xticks([-tick, 0, tick])
         axes.yaxis.set_major_locator(MaxNLocator(3))
         if axes is not plots[0]:
             axes.tick_params(labelleft=False)
