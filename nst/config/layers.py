@@ -162,6 +162,21 @@ def depth(name: str, backbone: str) -> int:
     return sum(each.startswith(("conv", "fire")) for each in before)
 
 
+def stride(name: str, backbone: str) -> int:
+    """How many pixels apart two neighbouring positions of a layer are.
+
+    >>> stride("relu4_2", "vgg19"), stride("pool_1", "vgg16"), stride("fire4", "squeezenet1_0")
+    (8, 2, 4)
+    """
+    layer = canonical(name, backbone)
+    if layer == "input":
+        return 1
+    layers = layers_of(backbone)
+    before = layers[: layers.index(layer) + 1]
+    stem = 1 if backbone in VGG_BLOCKS else 2  # SqueezeNet's first convolution halves, too
+    return int(stem * 2 ** sum(each.startswith("pool") for each in before))
+
+
 def summary(backbone: str) -> str:
     """The names a backbone knows, short enough for an error message."""
     if backbone not in VGG_BLOCKS:

@@ -1,7 +1,8 @@
-"""How pictures of a sweep differ from each other and from their original, pixel by pixel."""
+"""How two pictures of a sweep differ, pixel by pixel, in red, green and blue."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,37 +10,82 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from nst.pictures.measures import block_means, psnr_of
 from nst.reports.sweeps import Sweep, short
 
-_MAX_SEEDS = 3
+_COARSE = 8
+_MAX_GROUPS = 6
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two pictures and how they differ: signed, of the mean of RGB, on the scale 0 to 255."""
+    """Two pictures and how they differ.
+
+    Brightness is the mean of red, green and blue, colour what is left of them; the squares add up:
+    ``rms² = rms_brightness² + rms_color²``.
+
+    Attributes:
+        name: what was subtracted from what
+        values: (H, W, 3), signed, on the scale 0 to 255
+    """
 
     name: str
     values: np.ndarray
 
     @property
-    def mean(self) -> float:
-        """Mean signed difference."""
-        return float(self.values.mean())
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation."""
-        return float(self.values.std())
-
-    @property
     def rms(self) -> float:
-        """Root of the mean square."""
-        return float(np.sqrt(np.mean(self.values**2)))
+        """Root of the mean square over all pixels and channels, of 255."""
+        return _rms(self.values)
+
+    @property
+    def psnr(self) -> float:
+        """The same as a peak signal-to-noise ratio in dB."""
+        return psnr_of(self.rms)
+
+    @property
+    def brightness(self) -> np.ndarray:
+        """(H, W): the mean of the three channels, signed."""
+        mean: np.ndarray = self.values.mean(2)
+        return mean
+
+    @property
+    def color(self) -> np.ndarray:
+        """(H, W): root mean square over the channels of what is left; at least 0."""
+        left = self.values - self.brightness[..., None]
+        root: np.ndarray = np.sqrt((left**2).mean(2))
+        return root
+
+    @property
+    def rms_brightness(self) -> float:
+        """Root mean square of the brightness, of 255."""
+        return _rms(self.brightness)
+
+    @property
+    def rms_color(self) -> float:
+        """Root mean square of the colour, of 255."""
+        return _rms(self.color)
+
+    @property
+    def coarse_share(self) -> float:
+        """What averaging over blocks of 8 × 8 pixels leaves of it, 0 to 1; NaN where it is zero.
+
+        White noise leaves an eighth, a difference of two photographs most of itself.
+        """
+        return _rms(block_means(self.values, _COARSE)) / self.rms if self.rms else float("nan")
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the two pictures are equal."""
+        return not self.values.any()
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
 def difference(name: str, a: np.ndarray, b: np.ndarray) -> Difference:
     """How two 8-bit RGB arrays (H, W, 3) of one shape differ."""
-    return Difference(name, a.astype(np.float32).mean(2) - b.astype(np.float32).mean(2))
+    return Difference(name, a.astype(np.float64) - b.astype(np.float64))
 
 
 def pixels(file: Path) -> np.ndarray:
@@ -48,15 +94,21 @@ def pixels(file: Path) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def seed_differences(folders: Sequence[Path], labels: Sequence[str]) -> list[Difference]:
-    """Each pair of results, then each result against its original (content, else style)."""
+def between_runs(folders: Sequence[Path], labels: Sequence[str]) -> list[Difference]:
+    """Each pair of results of one size."""
     results = [pixels(folder / "image.png") for folder in folders]
-    differences = [
+    return [
         difference(f"{labels[i]} − {labels[j]}", results[i], results[j])
-        for i in range(len(results))
-        for j in range(i + 1, len(results))
+        for i, j in itertools.combinations(range(len(results)), 2)
+        if results[i].shape == results[j].shape
     ]
-    for folder, label, image in zip(folders, labels, results, strict=True):
+
+
+def to_originals(folders: Sequence[Path], labels: Sequence[str]) -> list[Difference]:
+    """Each result against its original (content, else style), where that has its size."""
+    differences = []
+    for folder, label in zip(folders, labels, strict=True):
+        image = pixels(folder / "image.png")
         files = (folder / "content.png", folder / "style.png")
         original = next((pixels(file) for file in files if file.is_file()), None)
         if original is not None and original.shape == image.shape:
@@ -64,21 +116,26 @@ def seed_differences(folders: Sequence[Path], labels: Sequence[str]) -> list[Dif
     return differences
 
 
-def seed_groups(sweep: Sweep, limit: int = 6) -> dict[str, list[Difference]]:
-    """Differences between runs that differ in their seed alone, a list for each such group."""
+def seed_groups(sweep: Sweep, limit: int = _MAX_GROUPS) -> dict[str, list[Difference]]:
+    """Differences between runs that differ in their seed alone, a list for each such group.
+
+    Each begins with the pairs, then come the differences to the original; what is zero everywhere
+    is left out, and so is a group of equal pictures.
+    """
     if sweep.axis("seed") is None:
         return {}
     others = [axis.key for axis in sweep.axes if axis.key != "seed"]
     groups = sweep.runs.groupby(others, sort=False) if others else [((), sweep.runs)]
     differences = {}
     for key, runs in list(groups)[:limit]:
-        if len(runs) < 2 or runs[["width", "height"]].drop_duplicates().shape[0] > 1:
-            continue
         values = key if isinstance(key, tuple) else (key,)
         name = "_".join(["seed_difference", *(short(str(v)).replace(" ", "") for v in values)])
-        folders = [Path(folder) for folder in runs["folder"]][:_MAX_SEEDS]
-        labels = [f"seed {seed}" for seed in runs["seed"]][:_MAX_SEEDS]
-        differences[_file_name(name)] = seed_differences(folders, labels)
+        folders = [Path(folder) for folder in runs["folder"]]
+        labels = [f"seed {seed}" for seed in runs["seed"]]
+        pairs = [d for d in between_runs(folders, labels) if not d.is_zero]
+        if pairs:
+            rest = [d for d in to_originals(folders, labels) if not d.is_zero]
+            differences[_file_name(name)] = [*pairs, *rest]
     return differences
 
 

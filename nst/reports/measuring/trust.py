@@ -1,0 +1,113 @@
+"""Whether a run's picture can speak for anything: was it long enough, large enough, is it a picture?
+
+A claim names the problems that would make its runs say nothing, and leaves out runs that have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nst.config.layers import resolve, stride
+from nst.errors import InputError
+from nst.pictures.measures import neighbor_correlation
+from nst.reports.measuring.differences import pixels
+from nst.reports.sweeps import Sweep
+from nst.runs.recording.read import load_trace
+
+PROBLEMS = ("too_short", "too_small", "not_a_picture", "content_absent")
+
+LEAST_STEPS = 20
+STILL_FALLING = 0.01
+"""Of the start's loss: a run whose loss falls by more than this over its last tenth is too short."""
+LEAST_POSITIONS = 6
+"""Along the shorter side of the deepest layer's map: a Gram matrix of fewer is of little but the
+padding."""
+FLAT = 4.0
+"""Standard deviation of all values, of 255, below which a picture is flat."""
+NOISE_NEIGHBORS = 0.5
+"""Correlation of neighbouring grey pixels below which a picture may be noise (white noise has 0,
+photographs above 0.9, a mosaic of small tiles 0.55) …"""
+NOISE_ROUGHNESS = 3.0
+"""… and is, where it is also this many times as rough as its original."""
+CONTENT_KEPT = 0.3
+"""Content kept below which nobody finds the content; unrelated photographs have up to 0.2 …"""
+CONTENT_EDGES = 0.25
+"""… where the edges, too, correlate less than this."""
+
+
+def problems(
+    sweep: Sweep, index: int, values: Mapping[str, float]
+) -> dict[str, str | None]:
+    """Each of :data:`PROBLEMS` in words, None where the run has not that problem.
+
+    Args:
+        sweep, index: the run
+        values: its measures, as far as it has them
+    """
+    found = (
+        _too_short(sweep, index),
+        _too_small(sweep, index),
+        _not_a_picture(sweep, index, values),
+        _content_absent(values),
+    )
+    return dict(zip(PROBLEMS, found, strict=True))
+
+
+def _too_short(sweep: Sweep, index: int) -> str | None:
+    folder = sweep.folder(index)
+    if not (folder / "trace.csv").is_file():
+        return None
+    loss = load_trace(folder)["total"].to_numpy(dtype=float)
+    if len(loss) <= LEAST_STEPS:
+        return f"only {max(0, len(loss) - 1)} steps"
+    tenth = max(1, round(0.1 * (len(loss) - 1)))
+    fall = (loss[-1 - tenth] - loss[-1]) / loss[0] if loss[0] > 0 else 0.0
+    if fall <= STILL_FALLING:
+        return None
+    return f"its loss still fell by {100 * fall:.1f} % of the start's over the last tenth of steps"
+
+
+def _too_small(sweep: Sweep, index: int) -> str | None:
+    backbone, task = sweep.value(index, "backbone.name"), sweep.value(index, "task")
+    sides = [sweep.value(index, key) for key in ("width", "height")]
+    if backbone is None or None in sides:
+        return None
+    keys = {"content": ["content_layer"], "texture": ["style_layers"]}
+    names = []
+    for key in keys.get(str(task), ["content_layer", "style_layers"]):
+        chosen = sweep.value(index, f"config.{key}")
+        try:
+            names += [] if chosen is None else resolve(chosen, str(backbone))
+        except InputError:  # a layer of another version
+            return None
+    if not names:
+        return None
+    deepest = max(names, key=lambda name: stride(name, str(backbone)))
+    positions = int(min(sides)) // stride(deepest, str(backbone))
+    if positions >= LEAST_POSITIONS:
+        return None
+    return f"{positions} positions along a side are left at {deepest}, fewer than {LEAST_POSITIONS}"
+
+
+def _not_a_picture(sweep: Sweep, index: int, values: Mapping[str, float]) -> str | None:
+    file = sweep.folder(index) / "image.png"
+    if not file.is_file():
+        return None
+    image = pixels(file)
+    if image.std() < FLAT:
+        return f"its picture is flat (standard deviation {image.std():.1f} of 255)"
+    agree = neighbor_correlation(image.astype(np.float64).mean(2))
+    rough = values.get("roughness", float("nan"))
+    if agree >= NOISE_NEIGHBORS or rough < NOISE_ROUGHNESS:
+        return None
+    return f"its picture is noise (neighbouring pixels correlate {agree:.2f})"
+
+
+def _content_absent(values: Mapping[str, float]) -> str | None:
+    kept, edges = (values.get(key, float("nan")) for key in ("content_kept", "edges"))
+    if not (kept < CONTENT_KEPT and edges < CONTENT_EDGES):
+        return None
+    return f"its content is not to be found (content kept {kept:.2f}, edges {edges:.2f})"
