@@ -49,5 +49,5 @@ def with_settings(sweep: Sweep, settings: ReportConfig) -> Sweep:
 
 
 def _last(sweep: Sweep, column: str) -> Any:
-    values = sweep.runs[column].dropna() if column in sweep.runs else ()
-    return values.iloc[-1] if len(values) else None
+    values = sweep.runs[column].dropna().tolist() if column in sweep.runs else []
+    return values[-1] if values else None

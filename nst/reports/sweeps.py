@@ -246,7 +246,7 @@ def _filled(values: pd.Series[Any], runs: pd.DataFrame, key: str) -> pd.Series[A
     known = [str(value) for value in values.dropna().unique()]
     filled = values.copy()
     for index in values.index[values.isna()]:
-        value = runs.at[index, recorded] if recorded else None
+        value: Any = runs.at[index, recorded] if recorded else None
         plain = isinstance(value, (str, bool, int, float)) and value == value
         filled[index] = _as_given(value, known) if plain else "default"
     return filled
