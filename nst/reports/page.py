@@ -293,11 +293,7 @@ def _compared(comparison: Comparison | None) -> dict[str, Any] | None:
         return None
     first, *others = comparison.sweeps
     columns = list(comparison.cells[0].numbers)
-    names = [
-        first,
-        *others,
-        *("difference" if len(others) == 1 else f"{o} − {first}" for o in others),
-    ]
+    differences = [f"{other} − {first}" for other in others] if len(others) > 1 else ["difference"]
     lines = []
     for cell in comparison.cells:
         line = [_cell(short(value)) for value in cell.values]
