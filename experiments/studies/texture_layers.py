@@ -2,90 +2,122 @@
 
 Question: which depths make a texture that looks like its original?
 Command: ``python run.py -m study=texture_layers``
-Cost: sixteen runs of 300 steps at 256 px, eight minutes on two cores.
-Finding: 1–5 is most like the original; 9–12 and 11–15 turn to noise.
+Cost: sixteen layer sets × three seeds, 300 steps at 256 px.
+Finding: docs/studies.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from matplotlib.figure import Figure
+import pandas as pd
+from nst.reports.drawing.along import along
 
-from nst.pictures.measures import roughness
-from nst.reports.drawing.figures import two_scales
-from nst.reports.drawing.style import RUST
-from nst.reports.findings.studies import Comparison, Finding, Study
-from nst.reports.measuring.differences import pixels
-from nst.reports.measuring.judges import folders, medians, style_distance
+from nst.reports.drawing.style import Drawing
+from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study, Verdict
+from nst.reports.findings.samples import Samples, values_by_seed
 from nst.reports.sweeps import Sweep
 
 KEY = "style_layers"
+FIRST = "conv_1-5"
+DEEP = 9
+"""Sets that begin at this convolution or deeper are the published ones that turn to noise."""
 NOISE = 1.5
-"""A picture this many times as rough as its style counts as noise."""
+NEAR = 1.1
 
 
-def judge(sweep: Sweep) -> Finding:
-    """1–5 nearest to the style among the windows of five; the deep sets rougher than the style."""
-    if sweep.axis(KEY) is None:
-        return Finding("open", "One layer set: nothing to compare.")
-    near, rough = measures(sweep)
-    windows = [name for name in near if _length(name) == 5]
-    deep = [name for name in ("conv_9-12", "conv_11-15") if name in near]
-    if "conv_1-5" not in windows or len(windows) < 2 or not deep:
-        best = min(near, key=lambda name: near[name])
-        return Finding("open", f"Nearest to the style: {best}, Gram distance {near[best]:.3f}.")
-    best = min(windows, key=lambda name: near[name])
-    noisy = [name for name in deep if rough[name] > NOISE]
-    numbers = ", ".join(f"{name} {rough[name]:.1f}" for name in deep)
-    text = (
-        f"Of the windows of five, {best} is nearest to the style (Gram distance {near[best]:.3f}; "
-        f"1–5 {near['conv_1-5']:.3f}, the worst {max(near[name] for name in windows):.3f}). "
-        f"Roughness relative to the style's: conv_1-5 {rough['conv_1-5']:.1f}, "
-        f"{numbers} (noise from {NOISE})."
-    )
-    right = (best == "conv_1-5") + len(noisy) / len(deep)
-    status = "reproduced" if right == 2 else "partly" if right > 0 else "not reproduced"
-    return Finding(status, text)
-
-
-def _length(name: str) -> int:
-    """Layers in a range such as conv_1-5; 0 for other names."""
+def _ends(name: str) -> tuple[int, int]:
+    """First and last convolution of a range such as conv_1-5; (0, 0) for other names."""
     first, dash, last = name.removeprefix("conv_").partition("-")
-    return int(last) - int(first) + 1 if dash and first.isdigit() and last.isdigit() else 0
+    return (int(first), int(last)) if dash and first.isdigit() and last.isdigit() else (0, 0)
 
 
-def measures(sweep: Sweep) -> tuple[dict[str, float], dict[str, float]]:
-    """Gram distance and relative roughness for each layer set."""
-    near = [style_distance(folder) for folder in folders(sweep)]
-    rough = [
-        roughness(pixels(folder / "image.png")) / roughness(pixels(folder / "style.png"))
-        for folder in folders(sweep)
-    ]
-    return medians(sweep, KEY, near), medians(sweep, KEY, rough)
+def _need_first(sweep: Sweep, table: pd.DataFrame) -> None:
+    """Check that conv_1-5 is there, and that its pictures are pictures."""
+    if FIRST not in table or not table[FIRST].notna().any():
+        raise CannotSayError(f"there is no run of {FIRST} that can be trusted")
+    for index in sweep.runs.index[sweep.runs[KEY] == FIRST]:
+        reason = sweep.value(index, "not_a_picture")
+        if reason:
+            raise CannotSayError(f"{sweep.label(index)}: {reason}")
 
 
-def figures(sweep: Sweep) -> Mapping[str, Figure]:
+def _first_is_nearest(sweep: Sweep) -> Answer:
+    table = values_by_seed(sweep, KEY, "style_distance")
+    _need_first(sweep, table)
+    others = [n for n in table if n != FIRST and _ends(n)[1] - _ends(n)[0] == 4]
+    if len(others) < 2:
+        raise CannotSayError(f"{len(others)} other windows of five layers; two are needed")
+    lead = Samples(table[others].min(axis=1) / table[FIRST])
+    means = table[[FIRST, *others]].mean()
+    text = (
+        f"Style distance is {means[FIRST]:.3f} for {FIRST}; among the other windows of five it is "
+        f"smallest for {means[others].idxmin()} ({means[others].min():.3f}), largest for "
+        f"{means[others].idxmax()} ({means[others].max():.3f}): {lead} times that of {FIRST}."
+    )
+    return lead.answer(lead.at_least(1.0, 1 / NEAR), text)
+
+
+def _deep_sets_are_noise(sweep: Sweep) -> Answer:
+    table = values_by_seed(sweep, KEY, "roughness")
+    _need_first(sweep, table)
+    deep = [name for name in table if _ends(name)[0] >= DEEP and table[name].notna().any()]
+    if not deep:
+        raise CannotSayError(f"no set begins at conv_{DEEP} or deeper")
+    least, first = Samples(table[deep].min(axis=1)), Samples(table[FIRST])
+    verdict = least.at_least(NOISE, NOISE)
+    if verdict is Verdict.reproduced and first.mean + first.spread >= NOISE:
+        verdict = Verdict.partly if least.mean >= NOISE * first.mean else Verdict.not_reproduced
+    numbers = ", ".join(f"{name} {table[name].mean():.2f}" for name in deep)
+    text = (
+        f"Relative roughness is {numbers}, and {first} for {FIRST}; the least rough deep set has "
+        f"{least}."
+    )
+    return least.answer(verdict, text)
+
+
+CLAIMS = (
+    Claim(
+        "first_five_are_nearest",
+        "Of all windows of five layers, 1–5 makes the texture that is most like its original.",
+        "The smallest style distance among the other windows over that of conv_1-5, over the "
+        "seeds; above 1: conv_1-5 is nearest.",
+        f"At least 1; partly where conv_1-5 is within {NEAR:g} times the nearest. conv_1-5 must be "
+        "a picture.",
+        "The judge, too, looks at five depths; one that looks at early layers alone favours 1–5.",
+        _first_is_nearest,
+    ),
+    Claim(
+        "deep_sets_turn_to_noise",
+        "Sets of deep layers alone (9–12, 11–15) turn to noise.",
+        "Roughness relative to the style's of the least rough set that begins at conv_9 or deeper, "
+        "over the seeds.",
+        f"At least {NOISE:g}, while conv_1-5 is below it; partly where conv_1-5 is above it, too, "
+        f"and the deep sets are {NOISE:g} times as rough as that.",
+        "What deep layers do not see stays as the start's noise; total variation (study.setting="
+        "free) smooths it away without making it like the style.",
+        _deep_sets_are_noise,
+    ),
+)
+
+
+def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
     """Distance to the style and roughness for each layer set."""
     axis = sweep.axis(KEY)
     if axis is None:
         return {}
-    near, rough = measures(sweep)
-    figure, _, right = two_scales(
-        axis,
-        ("Gram distance to the style", list(near.values())),
-        ("roughness, relative to the style's", list(rough.values())),
-        bars=True,
-    )
-    right.axhline(1, color=RUST, lw=0.7, ls=":")
-    return {"texture_by_layers": figure}
+    lines = {"roughness": (NOISE, "noise")}
+    columns = ["style_distance", "roughness"]
+    drawing = along(sweep, axis, columns, width=width, ordered=False, lines=lines)
+    return {"texture_by_layers": drawing}
 
 
 STUDY = Study(
     name="texture_layers",
     question="Which depths make a texture that looks like its original?",
     published="Layers 1–5 are most like the original; 9–12 and 11–15 turn to noise.",
-    judge=judge,
+    claims=CLAIMS,
+    axes=(KEY,),
     comparison=Comparison(
         by="layers.style",
         results=("losses_style", "seconds"),

@@ -11,17 +11,17 @@ A claim is one sentence with one number that decides it. Its verdict is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-
-import numpy as np
 
 from nst.reports.drawing.style import Drawing
 from nst.reports.sweeps import Sweep
 
 
 class Verdict(StrEnum):
+    """Of a claim, or of a study."""
+
     reproduced = "reproduced"
     partly = "partly"
     not_reproduced = "not reproduced"
@@ -114,7 +114,7 @@ class Study:
         axes: keys that its claims read; whatever else varied makes panels, seeds are repeats
         comparison: for a W&B workspace
         rows, columns: keys of the axes to lay out; None: by the general rule
-        figures: the measured runs → drawings of its own, by name
+        figures: the measured runs, a figure's width in inches → drawings of its own, by name
     """
 
     name: str
@@ -125,62 +125,4 @@ class Study:
     comparison: Comparison
     rows: str | None = None
     columns: str | None = None
-    figures: Callable[[Sweep], Mapping[str, Drawing]] = field(default=lambda _: {})
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Repeats of one number.
-
-    >>> Samples([30.0, 32.0]).mean, round(Samples([30.0, 32.0]).spread, 2)
-    (31.0, 1.41)
-    """
-
-    values: tuple[float, ...]
-
-    def __init__(self, values: Iterable[float]):
-        """
-        Args:
-            values: those that are not finite are left out
-
-        Raises:
-            CannotSayError: fewer than two are left, so that there is no spread to hold them against.
-        """
-        finite = tuple(float(value) for value in values if math.isfinite(value))
-        if len(finite) < 2:
-            raise CannotSayError(
-                f"{len(finite) or 'no'} sample{'s' * (len(finite) != 1)}, so there is no spread to "
-                "hold the number against"
-            )
-        object.__setattr__(self, "values", finite)
-
-    @property
-    def mean(self) -> float:
-        """Of the values."""
-        return float(np.mean(self.values))
-
-    @property
-    def spread(self) -> float:
-        """Their standard deviation, n − 1 in the denominator."""
-        return float(np.std(self.values, ddof=1))
-
-    def at_least(self, threshold: float, weaker: float) -> Verdict:
-        """Reproduced where mean less spread reaches the threshold, partly where the mean reaches
-        the weaker one.
-        """
-        if self.mean - self.spread >= threshold:
-            return Verdict.reproduced
-        return Verdict.partly if self.mean >= weaker else Verdict.not_reproduced
-
-    def at_most(self, threshold: float, weaker: float) -> Verdict:
-        """The same from above."""
-        if self.mean + self.spread <= threshold:
-            return Verdict.reproduced
-        return Verdict.partly if self.mean <= weaker else Verdict.not_reproduced
-
-    def answer(self, verdict: Verdict, text: str, unit: str = "") -> Answer:
-        """An answer with this number."""
-        return Answer(verdict, text, self.mean, self.spread, len(self.values), unit)
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3g} ± {self.spread:.2g}"
+    figures: Callable[[Sweep, float], Mapping[str, Drawing]] = field(default=lambda _, __: {})

@@ -117,9 +117,7 @@ def _network(name: str, weights: str) -> Backbone:
     return load_backbone(name, weights, _POOLING.get(name, "max"))
 
 
-def gram_distance(
-    backbone: Backbone, image: Tensor, style: Tensor, layers: Sequence[str]
-) -> float:
+def gram_distance(backbone: Backbone, image: Tensor, style: Tensor, layers: Sequence[str]) -> float:
     """Mean over layers of ‖G − A‖ / ‖A‖; images (1, 3, H, W) in [0, 1]; 0 for the style itself."""
     names = [canonical(layer, backbone.name) for layer in layers]
     with torch.no_grad():

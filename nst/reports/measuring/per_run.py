@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,14 @@ from nst.reports.measuring.judges import Judge, held_out_judge
 from nst.reports.measuring.trust import PROBLEMS, problems
 from nst.reports.sweeps import Sweep
 
+_MOST_STYLES = 12
+
 log = logging.getLogger(__name__)
 
-MEASURES = ("content_kept", "style_distance", "edges", "layout", "roughness")
+MEASURES = (
+    *("content_kept", "style_distance", "photo_distance", "other_style_distance"),
+    *("edges", "layout", "roughness"),
+)
 """Columns that :func:`measured` adds, beside those of :data:`nst.reports.measuring.trust.PROBLEMS`;
 NaN where a run has no such number."""
 
@@ -42,7 +47,8 @@ def measured(sweep: Sweep, judge: Judge) -> Sweep:
 
     ``problem`` says in words why a run's picture cannot be trusted, None where nothing is wrong.
     """
-    rows = [_measure(sweep, index, judge) for index in sweep.runs.index]
+    styles = _styles(sweep)
+    rows = [_measure(sweep, index, judge, styles) for index in sweep.runs.index]
     columns = [*MEASURES, *PROBLEMS, "problem"]
     table = pd.DataFrame(rows, index=sweep.runs.index, columns=columns)
     table[list(MEASURES)] = table[list(MEASURES)].astype(float)
@@ -52,41 +58,72 @@ def measured(sweep: Sweep, judge: Judge) -> Sweep:
     return replace(sweep, runs=pd.concat([others, table], axis=1))
 
 
-def _measure(sweep: Sweep, index: int, judge: Judge) -> dict[str, Any]:
+def _styles(sweep: Sweep) -> dict[str, Path]:
+    """{value: the picture} of the styles of a sweep; none of a sweep over very many."""
+    axis = sweep.axis("style")
+    if axis is None or len(axis.values) > _MOST_STYLES:
+        return {}
+    first = sweep.runs.drop_duplicates("style")
+    return {
+        str(value): Path(folder) / "style.png"
+        for value, folder in zip(first["style"], first["folder"], strict=True)
+    }
+
+
+def _measure(sweep: Sweep, index: int, judge: Judge, styles: Mapping[str, Path]) -> dict[str, Any]:
     folder = sweep.folder(index)
-    values = dict(_on_pictures(folder, judge))
+    values: dict[str, Any] = {}
+    if (folder / "image.png").is_file():
+        own = sweep.value(index, "style")
+        others = [file for value, file in styles.items() if value != own and file.is_file()]
+        values = _on_content(folder, judge) | _on_style(folder, judge, others)
+        values |= _roughness(folder)
     wrong = problems(sweep, index, values)
     return {**values, **wrong, "problem": "; ".join(t for t in wrong.values() if t) or None}
 
 
-def _on_pictures(folder: Path, judge: Judge) -> dict[str, float]:
-    """What the pictures of one run give; nothing where there is no picture."""
-    if not (folder / "image.png").is_file():
+def _on_content(folder: Path, judge: Judge) -> dict[str, float]:
+    """What of the content is in the picture; nothing where there is none of its size."""
+    image, file = pixels(folder / "image.png"), folder / "content.png"
+    if not file.is_file() or pixels(file).shape != image.shape:
         return {}
-    image, values = pixels(folder / "image.png"), dict[str, float]()
-    content, style = folder / "content.png", folder / "style.png"
-    if content.is_file() and pixels(content).shape == image.shape:
-        original = pixels(content)
-        values["edges"] = edge_correlation(image, original)
-        values["layout"] = layout_correlation(image, original)
-        values["content_kept"] = _judged(judge.content_kept, folder, content)
-    if style.is_file():
-        values["style_distance"] = _judged(judge.style_distance, folder, style)
-    like = style if style.is_file() else content
-    if like.is_file() and (rough := roughness(pixels(like))):
-        values["roughness"] = roughness(image) / rough
+    content = pixels(file)
+    return {
+        "edges": edge_correlation(image, content),
+        "layout": layout_correlation(image, content),
+        "content_kept": _judged(judge.content_kept, folder / "image.png", file),
+    }
+
+
+def _on_style(folder: Path, judge: Judge, others: Sequence[Path]) -> dict[str, float]:
+    """How far picture and photograph are from the style, and the picture from the others."""
+    image, style, photo = (folder / f"{name}.png" for name in ("image", "style", "content"))
+    if not style.is_file():
+        return {}
+    values = {"style_distance": _judged(judge.style_distance, image, style)}
+    if photo.is_file():
+        values["photo_distance"] = _judged(judge.style_distance, photo, style)
+    if others:
+        far = [_judged(judge.style_distance, image, other) for other in others]
+        values["other_style_distance"] = min(far)
     return values
 
 
-def _judged(measure: Callable[[Tensor, Tensor], float], folder: Path, original: Path) -> float:
+def _roughness(folder: Path) -> dict[str, float]:
+    """Relative to the style's, where there is none to the content's."""
+    like = next((f for f in (folder / "style.png", folder / "content.png") if f.is_file()), None)
+    rough = roughness(pixels(like)) if like else 0.0
+    return {"roughness": roughness(pixels(folder / "image.png")) / rough} if rough else {}
+
+
+def _judged(measure: Callable[[Tensor, Tensor], float], image: Path, original: Path) -> float:
     """NaN for a picture that is too small for the judge."""
     try:
-        return measure(_tensor(folder / "image.png"), _tensor(original))
+        return measure(_tensor(image), _tensor(original))
     except InputError as error:
-        log.debug("%s: %s", folder, error)
+        log.debug("%s: %s", image, error)
         return float("nan")
 
 
 def _tensor(file: Path) -> Tensor:
     return to_tensor(open_image(file))
-

@@ -1,4 +1,4 @@
-"""Whether a run's picture can speak for anything: was it long enough, large enough, is it a picture?
+"""Whether a run's picture can speak for anything: long enough, large enough, a picture at all.
 
 A claim names the problems that would make its runs say nothing, and leaves out runs that have one.
 """
@@ -6,7 +6,6 @@ A claim names the problems that would make its runs say nothing, and leaves out 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ PROBLEMS = ("too_short", "too_small", "not_a_picture", "content_absent")
 
 LEAST_STEPS = 20
 STILL_FALLING = 0.01
-"""Of the start's loss: a run whose loss falls by more than this over its last tenth is too short."""
+"""Of the start's loss: a run whose loss falls by more over its last tenth is too short."""
 LEAST_POSITIONS = 6
 """Along the shorter side of the deepest layer's map: a Gram matrix of fewer is of little but the
 padding."""
@@ -38,9 +37,7 @@ CONTENT_EDGES = 0.25
 """… where the edges, too, correlate less than this."""
 
 
-def problems(
-    sweep: Sweep, index: int, values: Mapping[str, float]
-) -> dict[str, str | None]:
+def problems(sweep: Sweep, index: int, values: Mapping[str, float]) -> dict[str, str | None]:
     """Each of :data:`PROBLEMS` in words, None where the run has not that problem.
 
     Args:

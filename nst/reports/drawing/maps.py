@@ -1,0 +1,115 @@
+"""A measure for every pair of two axes' values."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from nst.reports.drawing.measures import TOPS, numbers
+from nst.reports.drawing.style import COLUMN, FONT, LIMIT, SMALL, house_style, new_figure
+from nst.reports.drawing.text import name_ticks, plain, text_width, wrapped
+from nst.reports.measuring.quantities import quantity
+from nst.reports.order import in_order
+from nst.reports.sweeps import Axis, Sweep
+
+_MAP = "cividis"
+_LEAST = 5.0  # points: smaller numbers are not written
+
+
+def metric_map(
+    sweep: Sweep, rows: Axis, columns: Axis, column: str, *, width: float = COLUMN
+) -> Figure:
+    """The mean of a measure for every pair of two axes' values, as a map with its numbers.
+
+    Numbers turn upright where cells are narrow, and are left out where they could not be read.
+
+    Args:
+        sweep: its runs have the column
+        rows, columns: down and across; numbers and layers from the least to the greatest
+        column: of the runs
+        width: in inches
+    """
+    rows, columns = in_order(rows), in_order(columns)
+    grid = mean_grid(sweep, rows, columns, column)
+    left = min(1.2, max(map(text_width, rows.labels)) + 0.1) + 0.25
+    cell = (width - left - 0.15) / len(columns.values)
+    texts = _texts(grid)
+    shown = [text for text in texts.ravel() if text]
+    size, angle = _fit(shown, cell)
+    high = max(0.19, max(map(text_width, shown), default=0) + 0.05) if angle else 0.19
+    with house_style():
+        mpl.rcParams["axes.grid"] = False
+        figure = new_figure(width, min(LIMIT, 1.15 + max(high, 0.19) * len(rows.values)))
+        axes = figure.subplots()
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        top = TOPS.get(column, np.inf)
+        finite = np.minimum(grid[np.isfinite(grid)], top)
+        norm = Normalize(*((finite.min(), finite.max()) if finite.size else (0, 1)))
+        picture = axes.imshow(grid, aspect="auto", cmap=_MAP, norm=norm)
+        names = [plain(wrapped(label, left - 0.25)) for label in rows.labels]
+        axes.set_yticks(range(len(names)), names)
+        name_ticks(axes, columns, width - left - 0.15)
+        axes.set_ylabel(plain(rows.label))
+        if size >= _LEAST:
+            _write_numbers(axes, grid, texts, norm, size, angle)
+        ends = "max" if (grid > top).any() else "neither"
+        bar = figure.colorbar(
+            picture, ax=axes, location="bottom", aspect=12 * (width - left), pad=0.02, extend=ends, extendfrac=0.03
+        )
+        bar.outline.set_visible(False)
+        bar.set_label(plain(wrapped(f"mean {quantity(column).label}", width - left, FONT)))
+    return figure
+
+
+def mean_grid(sweep: Sweep, rows: Axis, columns: Axis, column: str) -> np.ndarray:
+    """Means over the runs of each pair of values, (rows, columns); NaN where there is no number."""
+    table = sweep.runs[[rows.key, columns.key]].assign(_value=numbers(sweep, column))
+    means = table.groupby([rows.key, columns.key])["_value"].mean().unstack()  # noqa: PD010
+    means = means.reindex(index=list(rows.values), columns=list(columns.values))
+    grid: np.ndarray = means.to_numpy(dtype=float)
+    return grid
+
+
+def _fit(texts: list[str], cell: float) -> tuple[float, float]:
+    """Size in points and angle in degrees at which the widest number fits a cell's width."""
+    widest = max(map(text_width, texts), default=0.01) / SMALL  # inches for each point
+    lying = min(SMALL, 0.9 * cell / widest)
+    if lying >= _LEAST:
+        return lying, 0
+    return min(SMALL, 0.9 * cell * 72 / 0.9), 90
+
+
+def _texts(grid: np.ndarray) -> np.ndarray:
+    """Each number with as many decimals as give the largest three digits; empty for NaN."""
+    largest = np.nanmax(np.abs(grid)) if np.isfinite(grid).any() else 0.0
+    decimals = 2 - int(np.floor(np.log10(largest))) if largest else 0
+    as_powers = not -2 < decimals < 6
+    number = "{:.1e}" if as_powers else f"{{:.{max(0, decimals)}f}}"
+    texts = [number.format(value) if np.isfinite(value) else "" for value in grid.ravel()]
+    return np.array(texts, dtype=object).reshape(grid.shape)
+
+
+def _write_numbers(
+    axes: Axes, grid: np.ndarray, texts: np.ndarray, norm: Normalize, size: float, angle: float
+) -> None:
+    for (i, j), text in np.ndenumerate(texts):
+        if text:
+            axes.text(
+                j, i, text, ha="center", va="center", fontsize=size, rotation=angle,
+                color=ink_on(mpl.colormaps[_MAP](norm(grid[i, j]))),
+            )  # fmt: skip
+
+
+def ink_on(color: tuple[float, ...]) -> str:
+    """Black or white, whichever has more contrast to a colour (WCAG 2's relative luminance).
+
+    >>> ink_on((0, 0, 0.4)), ink_on((1, 0.9, 0.2))
+    ('white', 'black')
+    """
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if luminance > 0.179 else "white"
