@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from PIL import Image
 
 from nst.pictures.sheets import Head
@@ -107,7 +109,9 @@ def render(contents: Contents) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     words, sweep = Words(), contents.sweep
-    environment.filters["words"] = words.mark
+    environment.filters |= {
+        "words": words.mark, "breakable": _breakable, "short": short, "moment": _moment,
+    }  # fmt: skip
     template = environment.get_template("report.html")
     page = template.render(
         generator=GENERATOR,
@@ -135,6 +139,16 @@ def render(contents: Contents) -> str:
 
 def _title(sweep: Sweep) -> str:
     return ", ".join(axis.label for axis in sweep.axes) or "one run"
+
+
+def _breakable(text: str) -> Markup:
+    """A label that may break behind an underscore or a slash."""
+    return Markup(re.sub("([_/])", r"\1<wbr>", escape(text)))
+
+
+def _moment(time: str) -> str:
+    """An ISO 8601 time of UTC to the minute."""
+    return f"{time[:16].replace('T', ' ')} UTC" if time.endswith("+00:00") else time
 
 
 def _tally(finding: StudyFinding | None) -> str:

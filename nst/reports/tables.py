@@ -85,7 +85,7 @@ class Spread:
         """With as many digits as the spread leaves meaning to.
 
         >>> print(Spread(45.7812, 0.0213), Spread(6.53e-05, 2e-07), Spread(0.5), sep="; ")
-        45.781 ± 0.021; (6.530 ± 0.020)·10⁻⁵; 0.5
+        45.78 ± 0.02; (6.530 ± 0.020)·10⁻⁵; 0.5
         """
         if not math.isfinite(self.mean):
             return "–"
@@ -94,18 +94,23 @@ class Spread:
         largest = max(abs(self.mean), self.std)
         power = math.floor(math.log10(largest)) if largest > 0 else 0
         if -3 <= power <= 4:
-            return _plus_minus(self.mean, self.std)
-        inner = _plus_minus(self.mean / 10.0**power, self.std / 10.0**power)
+            return _plus_minus(self.mean, self.std, power)
+        inner = _plus_minus(self.mean / 10.0**power, self.std / 10.0**power, 0)
         return f"({inner})·10{str(power).translate(_RAISED)}"
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def _plus_minus(mean: float, std: float) -> str:
-    """Two digits of the spread, and as many of the mean, at most three behind the point."""
-    digits = 1 - math.floor(math.log10(std)) if std > 0 else 3
-    digits = min(3, max(0, digits))
+def _plus_minus(mean: float, std: float, power: int) -> str:
+    """Two digits of the spread, and as many of the mean, but at most four in all.
+
+    Args:
+        mean, std: the numbers
+        power: of ten, of the larger one
+    """
+    most = max(0, 3 - power)
+    digits = min(most, max(0, 1 - math.floor(math.log10(std)))) if std > 0 else min(most, 3)
     return f"{mean:.{digits}f} ± {std:.{digits}f}"
 
 

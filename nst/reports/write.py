@@ -131,7 +131,7 @@ def write_report(
     sweep = measured(with_settings(sweep, settings), network)
     finding = judge(study, sweep) if study else None
     layout = lay_out(sweep, study, panels)
-    drawings = _draw(sweep, study)
+    drawings = _draw(sweep, study, settings.figure_width)
     shown = _Shown(sweep, study, layout, drawings)
     save = shown.writers() | _tables(sweep, study)
     save["captions.md"] = partial(_write_text, text=captions_page(shown.captions()))
@@ -187,10 +187,11 @@ class _Shown:
         }
         self.everything = {**self.sheets, **self.figures}
 
-    def captions(self) -> Iterator[tuple[str, Sequence[str], str]]:
-        """(title, files, text) of each."""
-        for figure in self.everything.values():
-            yield figure.title, figure.files, str(figure.caption)
+    def captions(self) -> Iterator[tuple[str, list[str], str, str]]:
+        """(name, endings of the files, title, text) of each."""
+        for name, figure in self.everything.items():
+            ends = [Path(file).suffix for file in figure.files]
+            yield name, ends, figure.title, str(figure.caption)
 
     def writers(self) -> _Writers:
         """{file: what writes it}."""
@@ -208,10 +209,10 @@ def _sheet_name(number: int, count: int) -> str:
     return "contact_sheet" + (f"_{number + 1}" if count > 1 else "")
 
 
-def _draw(sweep: Sweep, study: Study | None) -> dict[str, Drawing]:
+def _draw(sweep: Sweep, study: Study | None, width: float) -> dict[str, Drawing]:
     """The study's own figures, and the general ones that it does not replace."""
-    of_study = dict(study.figures(sweep)) if study else {}
-    general = general_figures(sweep)
+    of_study = dict(study.figures(sweep, width)) if study else {}
+    general = general_figures(sweep, width)
     return of_study | {k: f for k, f in general.items() if not (of_study and k == "psnr")}
 
 

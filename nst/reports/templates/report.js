@@ -27,7 +27,7 @@ for (const table of document.querySelectorAll(".sortable"))
 const tip = document.getElementById("tip");
 const hide = () => { tip.hidden = true; };
 const show = word => {
-  const entry = document.querySelector(word.getAttribute("href") + " + dd");
+  const entry = document.querySelector((word.dataset.word || word.getAttribute("href")) + " + dd");
   tip.textContent = entry.textContent;
   tip.hidden = false;
   const at = word.getBoundingClientRect(), box = tip.getBoundingClientRect(), edge = 12;
@@ -35,11 +35,11 @@ const show = word => {
   tip.style.left = Math.max(edge, Math.min(at.left, document.documentElement.clientWidth - box.width - edge)) + "px";
   tip.style.top = (above ? at.top - box.height - 6 : at.bottom + 6) + "px";
 };
-for (const word of document.querySelectorAll("a.word")) {
+for (const word of document.querySelectorAll("a.word, [data-word]")) {
   word.setAttribute("aria-describedby", "tip");
   word.onmouseenter = word.onfocus = () => show(word);
   word.onmouseleave = word.onblur = hide;
-  word.onclick = event => { event.preventDefault(); show(word); };
+  if (word.matches("a")) word.onclick = event => { event.preventDefault(); show(word); };
 }
 addEventListener("keydown", event => { if (event.key === "Escape") hide(); });
 addEventListener("scroll", hide, { passive: true });

@@ -135,14 +135,14 @@ def sheet_caption(layout: Layout, panel: Panel) -> str:
     return f"{drawn}, for {panel.title}." if panel.title else f"{drawn}."
 
 
-def captions_page(entries: Iterable[tuple[str, Iterable[str], str]]) -> str:
+def captions_page(entries: Iterable[tuple[str, Iterable[str], str, str]]) -> str:
     """``captions.md``.
 
     Args:
-        entries: (title as on the page, files, caption) of each sheet and figure
+        entries: (name of the files, their endings, title as on the page, caption) of each
     """
     parts = [
-        f"## {title}\n\n{', '.join(f'`{file}`' for file in files)}\n\n{text}\n"
-        for title, files, text in entries
+        f"## {name}\n\n{title} of the page; {', '.join(f'`{name}{end}`' for end in ends)}\n\n{text}\n"
+        for name, ends, title, text in entries
     ]
     return "\n".join(["# Captions\n", *parts])

@@ -69,7 +69,7 @@ def number(spread: Spread) -> str:
     r"""A mean with its spread in math mode.
 
     >>> print(number(Spread(45.7812, 0.0213)), number(Spread(6.53e-05, 2e-07)))
-    $45.781 \pm 0.021$ $(6.530 \pm 0.020) \cdot 10^{-5}$
+    $45.78 \pm 0.02$ $(6.530 \pm 0.020) \cdot 10^{-5}$
     """
     text = str(spread)
     if text == "–":

@@ -73,9 +73,25 @@ class Words:
         self._met |= here
         return Markup("").join([*parts, escape(plain[end:])])
 
+    def link(self, text: str) -> str:
+        """Where the first word of a text is explained, as ``#word-psnr``; empty without one."""
+        match = self._pattern().search(text)
+        if not match:
+            return ""
+        word = self._word(match[0])
+        self._met.add(word)
+        return f"#{_anchor(word)}"
+
     def used(self) -> Iterator[tuple[str, str, str]]:
-        """(anchor, word, explanation) of every word that was marked, in alphabetical order."""
-        for word in sorted(self._met, key=str.lower):
+        """(anchor, word, explanation) of every word met, also in explanations, by the alphabet."""
+        waiting, words = list(self._met), set[str]()
+        while waiting:
+            word = waiting.pop()
+            if word not in words:
+                words.add(word)
+                inside = self._pattern().finditer(self.explanations[word])
+                waiting += [self._word(match[0]) for match in inside]
+        for word in sorted(words, key=str.lower):
             yield _anchor(word), word, self.explanations[word]
 
     def _pattern(self) -> re.Pattern[str]:
