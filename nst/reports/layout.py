@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from nst.pictures.sheets import Head, contact_sheet, grid
+from nst.pictures.sheets import Head
 from nst.reports.findings.claims import Study
 from nst.reports.sweeps import Axis, Sweep
 
@@ -19,9 +19,6 @@ MAX_PANELS = 12
 MAX_COLUMNS = 8
 """Pictures beside each other; more go on in a block below."""
 _MAX_SEED_ROWS = 6
-_SHEET_LEAST, _SHEET_PIXELS = 96, 4096
-"""Pixels: the least height of a sheet's pictures, and what its rows or columns may have together
-before pictures shrink."""
 
 
 @dataclass(frozen=True)
@@ -251,44 +248,3 @@ def note(sweep: Sweep, index: int) -> str:
     if value is None or sweep.value(index, "task") != "content":
         return ""
     return f"{value:.1f} dB"
-
-
-def panel_sheet(sweep: Sweep, panel: Panel) -> Image.Image:
-    """A panel as one picture, its blocks below each other."""
-    blocks = panel.blocks()
-    height = _sheet_height(sweep, panel)
-    if panel.is_single:
-        border = originals(sweep, panel)
-        lines = [[(h.label, h.picture) for h in border.corner if h.picture is not None]]
-        lines += [_noted_line(sweep, block) for block in blocks]
-        return grid([line for line in lines if line], height)
-    sheets = [block_sheet(sweep, block, height) for block in blocks]
-    size = (max(s.width for s in sheets), sum(s.height for s in sheets))
-    whole, y = Image.new("RGB", size, "white"), 0
-    for sheet in sheets:
-        whole.paste(sheet, (0, y))
-        y += sheet.height
-    return whole
-
-
-def block_sheet(sweep: Sweep, block: Panel, height: int) -> Image.Image:
-    """A block with rows, its pictures so many pixels high."""
-    border = originals(sweep, block)
-    cells = [[None if i is None else result(sweep, i) for i in line] for line in block.cells]
-    return contact_sheet(border.rows, border.columns, cells, corner=border.corner, height=height)
-
-
-def _noted_line(sweep: Sweep, block: Panel) -> list[tuple[str, Image.Image]]:
-    return [
-        (f"{column.label}  {note(sweep, index)}".rstrip(), result(sweep, index))
-        for column, index in zip(block.columns, block.cells[0], strict=True)
-        if index is not None
-    ]
-
-
-def _sheet_height(sweep: Sweep, panel: Panel) -> int:
-    """The pictures' own height, or less where the sheet would be too large to look at."""
-    heights = [sweep.value(i, "height") for line in panel.cells for i in line if i is not None]
-    tallest = int(max((h for h in heights if h), default=0)) or _SHEET_LEAST
-    most = _SHEET_PIXELS // max(len(panel.rows), min(MAX_COLUMNS, len(panel.columns)))
-    return max(min(tallest, most), _SHEET_LEAST)

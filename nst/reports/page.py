@@ -38,6 +38,7 @@ from nst.reports.wording.captions import Caption
 from nst.reports.wording.words import Words
 
 _MANY_RUNS = 60  # more are embedded smaller
+_LONG = 10  # letters of a word that may be broken
 _SIDE, _SIDE_OF_MANY = 512, 256  # pixels
 _SIGNS = {
     Verdict.reproduced: "✓",
@@ -142,8 +143,12 @@ def _title(sweep: Sweep) -> str:
 
 
 def _breakable(text: str) -> Markup:
-    """A label that may break behind an underscore or a slash."""
-    return Markup(re.sub("([_/])", r"\1<wbr>", escape(text)))
+    """A label whose long words may break behind an underscore or a slash."""
+    words = (
+        re.sub("([_/])", r"\1<wbr>", str(escape(word))) if len(word) > _LONG else escape(word)
+        for word in text.split(" ")
+    )
+    return Markup(" ").join(map(Markup, words))
 
 
 def _moment(time: str) -> str:

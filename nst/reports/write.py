@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
@@ -30,18 +30,17 @@ from nst.reports.drawing.style import Drawing, save_figure
 from nst.reports.findings.claims import Study
 from nst.reports.findings.judging import StudyFinding, judge
 from nst.reports.findings.studies import find_study
-from nst.reports.layout import MAX_PANELS, Layout, lay_out, panel_sheet
+from nst.reports.layout import MAX_PANELS, Layout, Panel, lay_out
 from nst.reports.measuring.per_run import judge_of, measured
 from nst.reports.own_files import BESIDE, OwnFiles, check_report_place, mark_outdated, write_page
 from nst.reports.page import Contents, ShownFigure, render
+from nst.reports.panels import panel_figures, panel_sheet, save_pages
 from nst.reports.settings import report_settings, with_settings
 from nst.reports.sweeps import Sweep, load_sweep
 from nst.reports.tables import metrics_table, summary_table
 from nst.reports.tracking import log_report
 from nst.reports.wording.captions import caption, captions_page, setting, sheet_caption
 from nst.reports.wording.latex import latex_table
-
-_Writers = dict[str, Callable[[Path], object]]
 
 
 @dataclass(frozen=True)
@@ -126,87 +125,44 @@ def write_report(
     Raises:
         InputError: a file in the way that no report wrote, or a judge that cannot be had.
     """
-    settings = settings or ReportConfig()
-    network = judge_of(sweep, settings.judge, settings.judge_weights)
-    sweep = measured(with_settings(sweep, settings), network)
-    finding = judge(study, sweep) if study else None
-    layout = lay_out(sweep, study, panels)
-    drawings = _draw(sweep, study, settings.figure_width)
-    shown = _Shown(sweep, study, layout, drawings)
-    save = shown.writers() | _tables(sweep, study)
-    save["captions.md"] = partial(_write_text, text=captions_page(shown.captions()))
+    composed = compose(sweep, study, settings, panels)
+    save = composed.writers()
     check_report_place(folder, save)
     files = OwnFiles(folder / BESIDE)
     files.remove(name for name in files.names() if name not in save and "/" not in name)
     for name, write in save.items():
         with files.replacing(name) as file:
             write(file)
-    embedded = [
-        replace(figure, png=(files.folder / f"{name}.png").read_bytes())
-        for name, figure in shown.figures.items()
-    ]
-    contents = Contents(
-        sweep, study, finding, layout, list(shown.sheets.values()), embedded,
-        setting(sweep), network.sentence, folder,
-    )  # fmt: skip
-    page = write_page(folder, render(contents))
-    written = Report(
-        page,
-        {name: files.folder / f"{name}.png" for name in shown.everything},
-        {name: str(figure.caption) for name, figure in shown.everything.items()},
-        finding,
-    )
-    _mirror(sweep, study, written)
+    pictures = {name: files.folder / f"{name}.png" for name in composed.shown}
+    page = write_page(folder, composed.page(folder, lambda name: pictures[name].read_bytes()))
+    captions = {name: str(figure.caption) for name, figure in composed.shown.items()}
+    written = Report(page, pictures, captions, composed.finding)
+    _mirror(composed.sweep, study, written)
     return written
 
 
-class _Shown:
-    """The sheets and figures of a report: numbered, with captions, and how each file is written."""
+def compose(
+    sweep: Sweep,
+    study: Study | None = None,
+    settings: ReportConfig | None = None,
+    panels: int = MAX_PANELS,
+) -> Composed:
+    """Measure the runs, hold them against the claims, lay out and draw; writes nothing.
 
-    def __init__(
-        self, sweep: Sweep, study: Study | None, layout: Layout, drawings: Mapping[str, Drawing]
-    ):
-        self._sweep, self._layout, self._drawings = sweep, layout, drawings
-        count = len(layout.panels)
-        self.sheets = {
-            (name := _sheet_name(i, count)): ShownFigure(
-                f"Figure {i + 1}",
-                caption(sweep, study, sheet_caption(layout, panel)),
-                [f"{name}.{suffix}" for suffix in ("pdf", "png")],
-            )
-            for i, panel in enumerate(layout.panels)
-        }
-        self.figures = {
-            name: ShownFigure(
-                f"Figure {count + i + 1}",
-                caption(sweep, study, drawing.caption),
-                [f"{name}.{suffix}" for suffix in ("pdf", "svg", "png")],
-                inches=float(drawing.figure.get_size_inches()[0]),
-            )
-            for i, (name, drawing) in enumerate(drawings.items())
-        }
-        self.everything = {**self.sheets, **self.figures}
-
-    def captions(self) -> Iterator[tuple[str, list[str], str, str]]:
-        """(name, endings of the files, title, text) of each."""
-        for name, figure in self.everything.items():
-            ends = [Path(file).suffix for file in figure.files]
-            yield name, ends, figure.title, str(figure.caption)
-
-    def writers(self) -> _Writers:
-        """{file: what writes it}."""
-        writers: _Writers = {}
-        for name, panel in zip(self.sheets, self._layout.panels, strict=True):
-            sheet = panel_sheet(self._sweep, panel)
-            writers |= {f"{name}.png": sheet.save, f"{name}.pdf": sheet.save}
-        for name, drawing in self._drawings.items():
-            for file in self.figures[name].files:
-                writers[file] = partial(save_figure, drawing.figure)
-        return writers
-
-
-def _sheet_name(number: int, count: int) -> str:
-    return "contact_sheet" + (f"_{number + 1}" if count > 1 else "")
+    Raises:
+        InputError: a judge that cannot be had.
+    """
+    settings = settings or ReportConfig()
+    network = judge_of(sweep, settings.judge, settings.judge_weights)
+    sweep = measured(with_settings(sweep, settings), network)
+    return Composed(
+        sweep,
+        study,
+        judge(study, sweep) if study else None,
+        lay_out(sweep, study, panels),
+        _draw(sweep, study, settings.figure_width),
+        network.sentence,
+    )
 
 
 def _draw(sweep: Sweep, study: Study | None, width: float) -> dict[str, Drawing]:
@@ -216,17 +172,106 @@ def _draw(sweep: Sweep, study: Study | None, width: float) -> dict[str, Drawing]
     return of_study | {k: f for k, f in general.items() if not (of_study and k == "psnr")}
 
 
-def _tables(sweep: Sweep, study: Study | None) -> _Writers:
-    """The tables of numbers."""
-    latex = latex_table(sweep, str(caption(sweep, study, "")))
-    return {
-        "runs.csv": partial(metrics_table(sweep).to_csv, index=False),
-        "summary.csv": partial(summary_table(sweep).to_csv, index=False),
-        "table.tex": partial(_write_text, text=latex),
-    }
+@dataclass(frozen=True)
+class Composed:
+    """A report before it is written.
+
+    Attributes:
+        sweep: measured
+        study, finding: that it belongs to and what it says to it, if any
+        layout: of the pictures
+        drawings: the figures by name
+        judge: who measured style and content, in a sentence
+    """
+
+    sweep: Sweep
+    study: Study | None
+    finding: StudyFinding | None
+    layout: Layout
+    drawings: Mapping[str, Drawing]
+    judge: str
+
+    @cached_property
+    def sheets(self) -> dict[str, Panel]:
+        """The panels by the names of their files."""
+        panels = self.layout.panels
+        names = [f"contact_sheet_{i + 1}" for i in range(len(panels))]
+        return dict(zip(names if len(panels) > 1 else ["contact_sheet"], panels, strict=True))
+
+    @cached_property
+    def shown(self) -> dict[str, ShownFigure]:
+        """Sheets and figures by name, numbered, each with its caption and its files."""
+        drawn = {name: sheet_caption(self.layout, panel) for name, panel in self.sheets.items()}
+        drawn |= {name: drawing.caption for name, drawing in self.drawings.items()}
+        return {
+            name: self._shown(name, number, text)
+            for number, (name, text) in enumerate(drawn.items(), start=1)
+        }
+
+    def _shown(self, name: str, number: int, text: str) -> ShownFigure:
+        is_sheet = name in self.sheets
+        return ShownFigure(
+            f"Figure {number}",
+            caption(self.sweep, self.study, text),
+            [f"{name}.{suffix}" for suffix in (_OF_SHEET if is_sheet else _OF_FIGURE)],
+            inches=0.0 if is_sheet else float(self.drawings[name].figure.get_size_inches()[0]),
+        )
+
+    def page(self, folder: Path, png: Callable[[str], bytes]) -> str:
+        """The page's HTML.
+
+        Args:
+            folder: that the page will be in
+            png: the name of a figure → its PNG
+        """
+        figures = [replace(self.shown[name], png=png(name)) for name in self.drawings]
+        return render(
+            Contents(
+                self.sweep, self.study, self.finding, self.layout,
+                [self.shown[name] for name in self.sheets], figures,
+                setting(self.sweep), self.judge, folder,
+            )
+        )  # fmt: skip
+
+    def writers(self) -> dict[str, Callable[[Path], object]]:
+        """{file in ``report/``: what writes it}."""
+        writers: dict[str, Callable[[Path], object]] = {}
+        for name, panel in self.sheets.items():
+            writers[f"{name}.png"] = partial(_save_sheet, sweep=self.sweep, panel=panel)
+            writers[f"{name}.pdf"] = partial(_save_print, sweep=self.sweep, panel=panel)
+        for name, drawing in self.drawings.items():
+            for file in self.shown[name].files:
+                writers[file] = partial(save_figure, drawing.figure)
+        return writers | {
+            "runs.csv": partial(metrics_table(self.sweep).to_csv, index=False),
+            "summary.csv": partial(summary_table(self.sweep).to_csv, index=False),
+            "table.tex": partial(_save_text, text=self.latex()),
+            "captions.md": partial(_save_text, text=captions_page(self._captions())),
+        }
+
+    def latex(self) -> str:
+        """``table.tex``."""
+        return latex_table(self.sweep, str(caption(self.sweep, self.study, "")))
+
+    def _captions(self) -> Iterator[tuple[str, list[str], str, str]]:
+        """(name, endings of the files, title, text) of each sheet and figure."""
+        for name, figure in self.shown.items():
+            ends = [Path(file).suffix for file in figure.files]
+            yield name, ends, figure.title, str(figure.caption)
 
 
-def _write_text(file: Path, text: str) -> None:
+_OF_SHEET, _OF_FIGURE = ("pdf", "png"), ("pdf", "svg", "png")
+
+
+def _save_sheet(file: Path, sweep: Sweep, panel: Panel) -> None:
+    panel_sheet(sweep, panel).save(file)
+
+
+def _save_print(file: Path, sweep: Sweep, panel: Panel) -> None:
+    save_pages(panel_figures(sweep, panel), file)
+
+
+def _save_text(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 

@@ -141,8 +141,8 @@ def captions_page(entries: Iterable[tuple[str, Iterable[str], str, str]]) -> str
     Args:
         entries: (name of the files, their endings, title as on the page, caption) of each
     """
-    parts = [
-        f"## {name}\n\n{title} of the page; {', '.join(f'`{name}{end}`' for end in ends)}\n\n{text}\n"
-        for name, ends, title, text in entries
-    ]
-    return "\n".join(["# Captions\n", *parts])
+    parts = ["# Captions\n"]
+    for name, ends, title, text in entries:
+        files = ", ".join(f"`{name}{end}`" for end in ends)
+        parts.append(f"## {name}\n\n{title} of the page; {files}\n\n{text}\n")
+    return "\n".join(parts)
