@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from nst.reports.drawing.differences import chosen, difference_figure
 from nst.reports.drawing.distances import distances_figure
+from nst.reports.drawing.style import house_style
 from nst.reports.measuring.differences import Difference
 from nst.reports.sweeps import load_sweep
 from tests.reports.drawing.sample import LONG, legend_texts, outside
@@ -40,6 +42,18 @@ def test_nothing_lies_outside(count: int, shape: tuple[int, int], width: float) 
     assert drawing is not None
     assert outside(drawing.figure) == []
     assert drawing.figure.get_figwidth() == width
+
+
+@pytest.mark.parametrize("spread", [1, 4, 20, 70, 100])
+def test_labels_of_histograms_do_not_run_into_each_other(spread: float) -> None:
+    drawing = difference_figure([difference(name, spread) for name in NAMES])
+    assert drawing is not None
+    with house_style():
+        drawing.figure.draw_without_rendering()
+        plots = [axes for axes in drawing.figure.axes if axes.get_xlabel()]
+        boxes = [t.get_window_extent() for axes in plots for t in axes.get_xticklabels()]
+    assert len(boxes) == 9
+    assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
 
 
 def test_a_difference_is_drawn_on_grey_with_its_gain() -> None:
