@@ -18,6 +18,7 @@ from nst.reports.measuring.differences import Difference
 _MAX_SHOWN = 4
 _GREY = 127.5
 _LEFT, _RIGHT, _GAP, _BELOW, _LINE = 0.4, 0.56, 0.08, 0.52, 0.125  # inches
+_TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 80, 100, 150, 200)
 _CHANNELS = (("red", "#d55e00", "-"), ("green", "#009e73", (0, (4, 1.2))), ("blue", "#0072b2", "-"))
 """Colours that are told apart by everybody, in place of red, green and blue themselves."""
 
@@ -101,12 +102,6 @@ def _round_up(value: float) -> float:
     return float(next(step * power for step in (1, 2, 4, 6, 10) if value <= step * power))
 
 
-def _round_down(value: float) -> float:
-    """The last of 1, 2 and 5 times a power of ten, at least 1."""
-    power = 10 ** np.floor(np.log10(max(1.0, value)))
-    return float(next((step * power for step in (5, 2) if step * power <= value), power))
-
-
 def _on_grey(each: Difference, gain: float) -> np.ndarray:
     pixels: np.ndarray = np.clip(_GREY + gain * each.values, 0, 255).round().astype(np.uint8)
     return pixels
@@ -179,7 +174,7 @@ def _draw_histograms(plots: Sequence[Axes], shown: Sequence[Difference]) -> None
     step = max(1, 2 * int(top / 40) + 1)  # odd, so that a bin has zero in its middle
     count = int(top / step) + 1
     edges = (np.arange(-count, count + 2) - 0.5) * step
-    tick = _round_down(0.65 * edges[-1])
+    tick = max(each for each in _TICKS if each <= max(1, 0.65 * edges[-1]))
     highest = 0.0
     for axes, each in zip(plots, shown, strict=True):
         for channel, (_, color, dash) in enumerate(_CHANNELS):
