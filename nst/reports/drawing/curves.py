@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from nst.reports.drawing.legends import INK, Key, Look, add_legends, key_of, looks
-from nst.reports.drawing.style import COLUMN, DASHES, house_style, one_plot
+from nst.reports.drawing.style import COLUMN, DASHES, Drawing, house_style, one_plot
+from nst.reports.drawing.values import listed, repeats
 from nst.reports.order import in_order, is_ordered
 from nst.reports.sweeps import Axis, Sweep
 from nst.runs.recording.read import load_trace
@@ -66,7 +66,7 @@ def _kind(sweep: Sweep, axes: Sequence[Axis], index: int) -> tuple[str, ...]:
     return tuple(str(sweep.runs.at[index, axis.key]) for axis in axes)
 
 
-def loss_curves(sweep: Sweep, width: float = COLUMN) -> Figure:
+def loss_curves(sweep: Sweep, width: float = COLUMN) -> Drawing:
     """Total loss against the step, relative to its first where the objectives differ.
 
     A curve for each run, told apart by colour and dash; of more than 24 runs the geometric mean
@@ -83,7 +83,23 @@ def loss_curves(sweep: Sweep, width: float = COLUMN) -> Figure:
         relative = not losses_are_comparable(sweep)
         axes.set_ylabel("loss relative to the first step" if relative else "loss")
         add_legends(figure, _keys(encoding))
-    return figure
+    return Drawing(figure, _caption(sweep, encoding))
+
+
+def _caption(sweep: Sweep, encoding: Encoding) -> str:
+    text = "Total loss against the step"
+    if not losses_are_comparable(sweep):
+        text += ", divided by its first, as the runs do not minimise the same"
+    if encoding.are_means:
+        count = repeats(sweep, (encoding.color,))
+        text += f"; curves are geometric means of {count}, bands one geometric standard deviation"
+    elif len(sweep.runs) > 1:
+        text += "; a curve for each run"
+    if encoding.color is not None:
+        text += f"; colour: {encoding.color.label}"
+    if not encoding.are_means and len(encoding.kinds) > 1:
+        text += f"; dash: {listed([axis.label for axis in encoding.others])}"
+    return text + "."
 
 
 def _losses(sweep: Sweep) -> pd.DataFrame:

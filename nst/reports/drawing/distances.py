@@ -49,4 +49,6 @@ def distances_figure(sweep: Sweep, *, width: float = COLUMN) -> Drawing | None:
         drawing = along(table, _KINDS, _COLUMNS, width=width)
     else:
         drawing = along(table, axis, _COLUMNS, width=width, by=_KINDS)
+    for plot in drawing.figure.axes:
+        plot.set_ylim(bottom=0)
     return Drawing(drawing.figure, _CAPTION)

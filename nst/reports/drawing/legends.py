@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
@@ -132,7 +133,7 @@ def _legend(figure: Figure, key: Key, columns: int, room: float) -> Legend:
     labels = [plain(wrapped(label, room)) for label, _ in key.entries]
     legend = figure.legend(
         [line for _, line in key.entries], labels,
-        title=plain(wrapped(key.title, room)), ncols=columns, alignment="left",
+        title=plain(wrapped(key.title, room)).strip() or None, ncols=columns, alignment="left",
         loc="upper left", bbox_to_anchor=(0, 1), borderpad=0, borderaxespad=0,
     )  # fmt: skip
     legend.set_in_layout(False)
@@ -155,5 +156,5 @@ def _place(legend: Legend, left: float, top: float) -> None:
 def _keep(figure: Figure, rect: tuple[float, float, float, float]) -> None:
     """Leave (left, bottom, width, height) of the figure to what is drawn."""
     engine = figure.get_layout_engine()
-    assert engine is not None
+    assert isinstance(engine, ConstrainedLayoutEngine)
     engine.set(rect=rect)

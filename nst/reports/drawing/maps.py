@@ -6,11 +6,18 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
-from nst.reports.drawing.measures import TOPS, numbers
-from nst.reports.drawing.style import COLUMN, FONT, LIMIT, SMALL, house_style, new_figure
+from nst.reports.drawing.style import (
+    COLUMN,
+    FONT,
+    LIMIT,
+    SMALL,
+    Drawing,
+    house_style,
+    new_figure,
+)
 from nst.reports.drawing.text import name_ticks, plain, text_width, wrapped
+from nst.reports.drawing.values import TOPS, numbers, repeats, top_note
 from nst.reports.measuring.quantities import quantity
 from nst.reports.order import in_order
 from nst.reports.sweeps import Axis, Sweep
@@ -21,7 +28,7 @@ _LEAST = 5.0  # points: smaller numbers are not written
 
 def metric_map(
     sweep: Sweep, rows: Axis, columns: Axis, column: str, *, width: float = COLUMN
-) -> Figure:
+) -> Drawing:
     """The mean of a measure for every pair of two axes' values, as a map with its numbers.
 
     Numbers turn upright where cells are narrow, and are left out where they could not be read.
@@ -58,17 +65,25 @@ def metric_map(
             _write_numbers(axes, grid, texts, norm, size, angle)
         ends = "max" if (grid > top).any() else "neither"
         bar = figure.colorbar(
-            picture, ax=axes, location="bottom", aspect=12 * (width - left), pad=0.02, extend=ends, extendfrac=0.03
+            picture,
+            ax=axes,
+            location="bottom",
+            aspect=12 * (width - left),
+            pad=0.02,
+            extend=ends,
+            extendfrac=0.03,
         )
         bar.outline.set_visible(False)
         bar.set_label(plain(wrapped(f"mean {quantity(column).label}", width - left, FONT)))
-    return figure
+    text = f"Mean {quantity(column).name} of {repeats(sweep, (rows, columns))} for every pair of "
+    text += f"{rows.label} (down) and {columns.label} (across)."
+    return Drawing(figure, text + top_note(sweep, [column]))
 
 
 def mean_grid(sweep: Sweep, rows: Axis, columns: Axis, column: str) -> np.ndarray:
     """Means over the runs of each pair of values, (rows, columns); NaN where there is no number."""
     table = sweep.runs[[rows.key, columns.key]].assign(_value=numbers(sweep, column))
-    means = table.groupby([rows.key, columns.key])["_value"].mean().unstack()  # noqa: PD010
+    means = table.groupby([rows.key, columns.key])["_value"].mean().unstack()
     means = means.reindex(index=list(rows.values), columns=list(columns.values))
     grid: np.ndarray = means.to_numpy(dtype=float)
     return grid

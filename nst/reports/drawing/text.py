@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import TextToPath
 
-from nst.reports.drawing.style import SMALL
+from nst.reports.drawing.style import FONT, SMALL
+from nst.reports.measuring.quantities import quantity
 from nst.reports.order import is_ordered
 from nst.reports.sweeps import Axis
 
@@ -76,6 +77,14 @@ def _break(word: str, lines: list[str], room: float, size: float) -> None:
             if lines[-1] and text_width(lines[-1] + letter, size) > room:
                 lines.append("")
             lines[-1] += letter
+
+
+def measure_label(column: str, room: float) -> str:
+    """What a column measures and its unit, as an axis has it; the unit below where it must be."""
+    of = quantity(column)
+    if not of.unit or text_width(of.label, FONT) <= room:
+        return plain(wrapped(of.label, room, FONT))
+    return plain(wrapped(f"{of.name},", room, FONT) + f"\n{of.unit}")
 
 
 def name_ticks(axes: Axes, axis: Axis, room: float) -> None:
