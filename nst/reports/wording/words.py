@@ -37,7 +37,10 @@ _COMMON = {
     "cannot say": "The runs are too few, too short or too small, or their pictures fail a check "
     "that they are pictures; they speak neither for the claim nor against it.",
 }
-_PLAIN = ("time", "time per step", "memory", "restarts", "difference")
+_PLAIN = (
+    *("time", "time per step", "memory", "restarts"),
+    *("difference", "in brightness", "in colour"),
+)
 _PLURALS = {"Gram matrix": "Gram matrices", "seed": "seeds", "style layers": "style layer"}
 
 

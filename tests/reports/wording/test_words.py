@@ -26,6 +26,6 @@ def test_words_of_explanations_are_explained_too() -> None:
 
 def test_a_heading_is_linked_by_its_word() -> None:
     words = Words()
-    assert words.link("PSNR, dB") == "#word-psnr"
+    assert words.link("SSIM") == "#word-ssim"
     assert words.link("restarts") == ""
-    assert [word for _, word, _ in words.used()] == ["PSNR"]
+    assert [word for _, word, _ in words.used()] == ["SSIM"]
