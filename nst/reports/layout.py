@@ -105,12 +105,17 @@ def lay_out(sweep: Sweep, study: Study | None = None, most: int = MAX_PANELS) ->
         most: panels to make; :attr:`Layout.total` counts all
     """
     rows, columns, apart = _choose_axes(sweep, study)
+    keys = [axis.key for axis in sweep.axes]
+    runs = _first_runs(sweep, keys)
     panels = []
     for chosen in itertools.product(*(axis.values for axis in apart)):
         fixed = dict(zip((axis.key for axis in apart), chosen, strict=True))
         title = " · ".join(_title(a, v) for a, v in zip(apart, chosen, strict=True))
         lines, heads = _lines(rows), _lines(columns)
-        cells = [[_find(sweep, {**fixed, **r.values, **c.values}) for c in heads] for r in lines]
+        cells = [
+            [runs.get(_place({**fixed, **r.values, **c.values}, keys)) for c in heads]
+            for r in lines
+        ]
         if any(index is not None for line in cells for index in line):
             panels.append(_without_empty(Panel(title, lines, heads, cells)))
     return Layout(panels[:most], len(panels), rows, columns, apart)
@@ -174,12 +179,15 @@ def _lines(axes: Sequence[Axis]) -> tuple[Line, ...]:
     )
 
 
-def _find(sweep: Sweep, values: Mapping[str, str]) -> int | None:
-    """The first run with these values."""
-    chosen = sweep.runs
-    for key, value in values.items():
-        chosen = chosen[chosen[key] == value]
-    return None if chosen.empty else int(chosen.index[0])
+def _first_runs(sweep: Sweep, keys: Sequence[str]) -> dict[tuple[str, ...], int]:
+    """{values of all axes: the first run that has them}."""
+    places = sweep.runs[list(keys)].itertuples(index=False, name=None)
+    pairs = list(zip(places, sweep.runs.index, strict=True))
+    return {place: int(index) for place, index in reversed(pairs)}
+
+
+def _place(values: Mapping[str, str], keys: Sequence[str]) -> tuple[str, ...]:
+    return tuple(values[key] for key in keys)
 
 
 def _without_empty(panel: Panel) -> Panel:

@@ -8,12 +8,14 @@ import math
 import re
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from PIL import Image
 
@@ -103,39 +105,53 @@ class Contents:
     folder: Path
 
 
-def render(contents: Contents) -> str:
-    """The page's HTML."""
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("nst.reports"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    words, sweep = Words(), contents.sweep
     environment.filters |= {
-        "words": words.mark, "breakable": _breakable, "short": short, "moment": _moment,
+        "words": _marked, "breakable": _breakable, "short": short, "moment": _moment,
     }  # fmt: skip
-    template = environment.get_template("report.html")
-    page = template.render(
-        generator=GENERATOR,
-        title=contents.study.name.replace("_", " ") if contents.study else _title(sweep),
-        contents=contents,
-        sweep=sweep,
-        signs=_SIGNS,
-        tally=_tally(contents.finding),
-        panels=_panels(contents),
-        hidden=contents.layout.total - len(contents.layout.panels),
-        more=_more(contents),
-        means=_means(sweep),
-        compared=_compared(compare(sweep)),
-        every=_every_run(sweep),
-        timing=timing(sweep),
-        doubted=_doubted(sweep),
-        missing=[_missing_line(missing) for missing in sweep.missing],
-        total=len(sweep.runs) + len(sweep.missing),
-        finished=max(sweep.runs["finished"]),
-        commits=sorted({str(c)[:12] for c in sweep.runs["commit"] if c}),
-        words=words,
+    return environment
+
+
+@pass_context
+def _marked(context: Context, text: object) -> Markup:
+    """A text whose words are linked to their explanations."""
+    words: Words = context["words"]
+    return words.mark(text)
+
+
+def render(contents: Contents) -> str:
+    """The page's HTML."""
+    sweep = contents.sweep
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            generator=GENERATOR,
+            title=contents.study.name.replace("_", " ") if contents.study else _title(sweep),
+            contents=contents,
+            sweep=sweep,
+            signs=_SIGNS,
+            tally=_tally(contents.finding),
+            panels=_panels(contents),
+            hidden=contents.layout.total - len(contents.layout.panels),
+            more=_more(contents),
+            means=_means(sweep),
+            compared=_compared(compare(sweep)),
+            every=_every_run(sweep),
+            timing=timing(sweep),
+            doubted=_doubted(sweep),
+            missing=[_missing_line(missing) for missing in sweep.missing],
+            total=len(sweep.runs) + len(sweep.missing),
+            finished=max(sweep.runs["finished"]),
+            commits=sorted({str(c)[:12] for c in sweep.runs["commit"] if c}),
+            words=Words(),
+        )
     )
-    return page
 
 
 def _title(sweep: Sweep) -> str:
@@ -208,9 +224,10 @@ def _block(sweep: Sweep, block: Panel, folder: Path) -> dict[str, Any]:
     """A block as the template takes it; every picture once, embedded."""
     border = originals(sweep, block)
     side = _SIDE if len(sweep.runs) <= _MANY_RUNS else _SIDE_OF_MANY
+    told = {column: quantity(column).label for column in told_columns(sweep)}
     rows = []
     for head, line in zip(border.rows, block.cells, strict=True):
-        cells = [None if i is None else _page_cell(sweep, i, side, folder) for i in line]
+        cells = [None if i is None else _page_cell(sweep, i, side, folder, told) for i in line]
         rows.append({"head": _page_head(head), "cells": cells})
     widths = [sweep.value(i, "width") or 0 for line in block.cells for i in line if i is not None]
     return {
@@ -227,8 +244,10 @@ def _page_head(head: Head) -> dict[str, str | None]:
     return {"label": head.label, "picture": picture}
 
 
-def _page_cell(sweep: Sweep, index: int, side: int, folder: Path) -> dict[str, Any]:
-    values = {quantity(c).label: sweep.value(index, c) for c in told_columns(sweep)}
+def _page_cell(
+    sweep: Sweep, index: int, side: int, folder: Path, told: Mapping[str, str]
+) -> dict[str, Any]:
+    values = {heading: sweep.value(index, column) for column, heading in told.items()}
     parts = [f"{heading} {cell_text(v)}" for heading, v in values.items() if v is not None]
     return {
         "picture": _embed(_jpeg(result(sweep, index), side), "jpeg"),

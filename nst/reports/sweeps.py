@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -247,6 +248,7 @@ def _filled(values: pd.Series[Any], runs: pd.DataFrame, key: str) -> pd.Series[A
     filled = values.copy()
     for index in values.index[values.isna()]:
         value: Any = runs.at[index, recorded] if recorded else None
+        value = value.item() if isinstance(value, np.generic) else value
         plain = isinstance(value, (str, bool, int, float)) and value == value
         filled[index] = _as_given(value, known) if plain else "default"
     return filled

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nst.reports.measuring.quantities import QUANTITIES, quantity
@@ -40,11 +41,8 @@ def _numbers(runs: pd.DataFrame, column: str) -> pd.Series[float]:
 
 def told_columns(sweep: Sweep) -> list[str]:
     """The metrics that any run has, less those that are 0 in every run."""
-    return [
-        column
-        for column in metrics(sweep)
-        if has_numbers(sweep, column) and (_numbers(sweep.runs, column).fillna(0) != 0).any()
-    ]
+    columns = [column for column in metrics(sweep) if column in sweep.runs]
+    return [c for c in columns if (_numbers(sweep.runs, c).fillna(0) != 0).any()]
 
 
 def metrics_table(sweep: Sweep) -> pd.DataFrame:
@@ -80,6 +78,13 @@ class Spread:
 
     mean: float
     std: float | None = None
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Spread:
+        """Of the values that are finite."""
+        finite = values[np.isfinite(values)]
+        mean = float(finite.mean()) if len(finite) else math.nan
+        return cls(mean, float(finite.std(ddof=1)) if len(finite) > 1 else None)
 
     def __str__(self) -> str:
         """With as many digits as the spread leaves meaning to.
@@ -137,19 +142,22 @@ def axes_of_groups(sweep: Sweep) -> list[Axis]:
 def groups(sweep: Sweep) -> list[Group]:
     """The runs in groups, in the order of their first runs."""
     keys, columns = [axis.key for axis in axes_of_groups(sweep)], told_columns(sweep)
-    parts = sweep.runs.groupby(keys, sort=False) if keys else [((), sweep.runs)]
-    return [
-        Group(tuple(map(str, values)), len(runs), {c: _spread(runs, c) for c in columns})
-        for values, runs in parts
-    ]
+    numbers = pd.DataFrame({column: _numbers(sweep.runs, column) for column in columns})
+    found = []
+    for values, indices in _grouped(sweep.runs, keys).items():
+        part = numbers.loc[indices].to_numpy(dtype=float)
+        spreads = (Spread.of(part[:, place]) for place in range(len(columns)))
+        found.append(Group(values, len(indices), dict(zip(columns, spreads, strict=True))))
+    return found
 
 
-def _spread(runs: pd.DataFrame, column: str) -> Spread:
-    numbers = _numbers(runs, column).dropna()
-    return Spread(
-        float(numbers.mean()) if len(numbers) else math.nan,
-        float(numbers.std(ddof=1)) if len(numbers) > 1 else None,
-    )
+def _grouped(runs: pd.DataFrame, keys: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
+    """{values of these columns: the runs that have them}, in the order of the first of them."""
+    parts: dict[tuple[str, ...], list[int]] = {}
+    rows = zip(*(runs[key] for key in keys), strict=True) if keys else [()] * len(runs)
+    for values, index in zip(rows, runs.index, strict=True):
+        parts.setdefault(tuple(map(str, values)), []).append(index)
+    return parts
 
 
 def summary_table(sweep: Sweep) -> pd.DataFrame:
@@ -202,13 +210,15 @@ def compare(sweep: Sweep) -> Comparison | None:
     axes = tuple(axis for axis in sweep.axes if axis is not sides)
     columns = [column for column in (*quality(sweep), *_COST[:1]) if has_numbers(sweep, column)]
     keys = [axis.key for axis in axes]
-    parts = sweep.runs.groupby(keys, sort=False) if keys else [((), sweep.runs)]
     cells = [
         ComparedCell(
-            tuple(map(str, values)),
-            {column: [_number(runs, side, column) for side in sides.values] for column in columns},
+            values,
+            {
+                column: [_number(sweep.runs.loc[part], side, column) for side in sides.values]
+                for column in columns
+            },
         )
-        for values, runs in parts
+        for values, part in _grouped(sweep.runs, keys).items()
     ]
     return Comparison(sides.values, axes, cells)
 

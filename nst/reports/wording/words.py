@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from markupsafe import Markup, escape
 
@@ -36,7 +37,10 @@ _COMMON = {
     "cannot say": "The runs are too few, too short or too small, or their pictures fail a check "
     "that they are pictures; they speak neither for the claim nor against it.",
 }
-_PLAIN = ("time", "time per step", "memory", "restarts")
+_PLAIN = (
+    *("time", "time per step", "memory", "restarts"),
+    *("difference", "in brightness", "in colour"),
+)
 _PLURALS = {"Gram matrix": "Gram matrices", "seed": "seeds", "style layers": "style layer"}
 
 
@@ -63,7 +67,7 @@ class Words:
         """The text for HTML, with the first of each word as a link to its explanation."""
         parts, end, here = [], 0, set[str]()
         plain = str(text)
-        for match in self._pattern().finditer(plain):
+        for match in self._pattern.finditer(plain):
             word = self._word(match[0])
             if word not in here:
                 here.add(word)
@@ -75,7 +79,7 @@ class Words:
 
     def link(self, text: str) -> str:
         """Where the first word of a text is explained, as ``#word-psnr``; empty without one."""
-        match = self._pattern().search(text)
+        match = self._pattern.search(text)
         if not match:
             return ""
         word = self._word(match[0])
@@ -89,21 +93,25 @@ class Words:
             word = waiting.pop()
             if word not in words:
                 words.add(word)
-                inside = self._pattern().finditer(self.explanations[word])
+                inside = self._pattern.finditer(self.explanations[word])
                 waiting += [self._word(match[0]) for match in inside]
         for word in sorted(words, key=str.lower):
             yield _anchor(word), word, self.explanations[word]
 
+    @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        plurals = {plural for word, plural in _PLURALS.items() if word in self.explanations}
-        forms = {*self.explanations, *plurals}
-        longest_first = sorted(forms, key=len, reverse=True)
+        longest_first = sorted(self._words, key=len, reverse=True)
         return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.I)
 
-    def _word(self, form: str) -> str:
+    @cached_property
+    def _words(self) -> dict[str, str]:
+        """{form in small letters: the word}."""
         forms = {word.lower(): word for word in self.explanations}
-        forms |= {p.lower(): word for word, p in _PLURALS.items() if word in self.explanations}
-        return forms[form.lower()]
+        plurals = {p.lower(): word for word, p in _PLURALS.items() if word in self.explanations}
+        return forms | plurals
+
+    def _word(self, form: str) -> str:
+        return self._words[form.lower()]
 
 
 def _anchor(word: str) -> str:
