@@ -86,7 +86,8 @@ _MEASURE = (
 )
 _THRESHOLD = f"At most {NOISE:g}, which is nearer to noise than to a picture; partly up to 0.5."
 _OBJECTION = (
-    "Patches of colour larger than 8 pixels count as a picture, also where they are random."
+    "Patches of colour larger than 8 pixels count as a picture, also where they are random; a fine "
+    "pattern counts as noise, also where it is regular."
 )
 
 CLAIMS = (
@@ -96,7 +97,8 @@ CLAIMS = (
         "PSNR between the pictures of two seeds, in red, green and blue, over the pairs.",
         f"At least {SAME:g} dB, a difference of 25 of 255 or a tenth of the range (two unrelated "
         f"photographs have 6 to 11 dB); partly from {SAME - 5:g} dB.",
-        "Pixels count, not what is seen: two pictures with other grain are the same to the eye.",
+        "Pixels count, not what is seen: two pictures with other grain are the same to the eye. Of "
+        "a photograph with little contrast any two pictures are near each other.",
         _same_picture,
         NEEDS,
     ),
@@ -149,4 +151,5 @@ STUDY = Study(
     ),
     columns="seed",
     figures=figures,
+    task="content",
 )

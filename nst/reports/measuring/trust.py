@@ -1,11 +1,13 @@
-"""Whether a run's picture can speak for anything: long enough, large enough, a picture at all.
+"""Whether a run's picture can speak for anything: long enough, large enough, a picture of its own.
 
 A claim names the problems that would make its runs say nothing, and leaves out runs that have one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from nst.reports.measuring.differences import pixels
 from nst.reports.sweeps import Sweep
 from nst.runs.recording.read import load_trace
 
-PROBLEMS = ("too_short", "too_small", "not_a_picture", "content_absent")
+PROBLEMS = ("too_short", "too_small", "not_a_picture", "content_absent", "repeated")
 
 LEAST_STEPS = 20
 STILL_FALLING = 0.01
@@ -30,7 +32,10 @@ NOISE_NEIGHBORS = 0.5
 """Correlation of neighbouring grey pixels below which a picture may be noise (white noise has 0,
 photographs above 0.9, a mosaic of small tiles 0.55) …"""
 NOISE_ROUGHNESS = 3.0
-"""… and is, where it is also this many times as rough as its original."""
+"""… and is, where it is also this many times as rough as its original …"""
+NOISE_SHARE = 0.5
+"""… or neighbours correlate less than this share of what they do in the original: white noise is no
+rougher than a mosaic, and faint noise is smoother."""
 CONTENT_KEPT = 0.3
 """Content kept below which nobody finds the content; unrelated photographs have up to 0.2 …"""
 CONTENT_EDGES = 0.25
@@ -42,29 +47,43 @@ def problems(sweep: Sweep, index: int, values: Mapping[str, float]) -> dict[str,
 
     Args:
         sweep, index: the run
-        values: its measures, as far as it has them
+        values: its measures, as far as it has them, and ``original_neighbors``, the correlation of
+            neighbouring pixels in the style (without one, in the content)
     """
     found = (
         _too_short(sweep, index),
         _too_small(sweep, index),
         _not_a_picture(sweep, index, values),
         _content_absent(values),
+        _repeated(sweep, index),
     )
     return dict(zip(PROBLEMS, found, strict=True))
 
 
 def _too_short(sweep: Sweep, index: int) -> str | None:
-    folder = sweep.folder(index)
-    if not (folder / "trace.csv").is_file():
+    loss = _losses(sweep.folder(index) / "trace.csv")
+    steps = sweep.value(index, "steps") if loss is None else len(loss) - 1
+    if steps is not None and steps < LEAST_STEPS:
+        return f"only {max(0, int(steps))} steps"
+    if loss is None:
         return None
-    loss = load_trace(folder)["total"].to_numpy(dtype=float)
-    if len(loss) <= LEAST_STEPS:
-        return f"only {max(0, len(loss) - 1)} steps"
+    if not np.isfinite(loss[[0, -1]]).all():
+        return "its loss is not finite"
+    if 0 < loss[0] <= loss[-1]:
+        return "its loss did not fall"
     tenth = max(1, round(0.1 * (len(loss) - 1)))
     fall = (loss[-1 - tenth] - loss[-1]) / loss[0] if loss[0] > 0 else 0.0
     if fall <= STILL_FALLING:
         return None
     return f"its loss still fell by {100 * fall:.1f} % of the start's over the last tenth of steps"
+
+
+def _losses(trace: Path) -> np.ndarray | None:
+    """The loss of every step, the start's first; None where there is no such file or column."""
+    if not trace.is_file() or trace.stat().st_size == 0:
+        return None
+    table = load_trace(trace.parent)
+    return table["total"].to_numpy(dtype=float) if "total" in table else None
 
 
 def _too_small(sweep: Sweep, index: int) -> str | None:
@@ -73,7 +92,7 @@ def _too_small(sweep: Sweep, index: int) -> str | None:
     if backbone is None or None in sides:
         return None
     keys = {"content": ["content_layer"], "texture": ["style_layers"]}
-    names = []
+    names: list[str] = []
     for key in keys.get(str(task), ["content_layer", "style_layers"]):
         chosen = sweep.value(index, f"config.{key}")
         try:
@@ -92,13 +111,13 @@ def _too_small(sweep: Sweep, index: int) -> str | None:
 def _not_a_picture(sweep: Sweep, index: int, values: Mapping[str, float]) -> str | None:
     file = sweep.folder(index) / "image.png"
     if not file.is_file():
-        return None
+        return "it has no image.png"
     image = pixels(file)
     if image.std() < FLAT:
         return f"its picture is flat (standard deviation {image.std():.1f} of 255)"
     agree = neighbor_correlation(image.astype(np.float64).mean(2))
-    rough = values.get("roughness", float("nan"))
-    if agree >= NOISE_NEIGHBORS or rough < NOISE_ROUGHNESS:
+    rough, own = (values.get(key, math.nan) for key in ("roughness", "original_neighbors"))
+    if agree >= NOISE_NEIGHBORS or (rough < NOISE_ROUGHNESS and agree >= NOISE_SHARE * own):
         return None
     return f"its picture is noise (neighbouring pixels correlate {agree:.2f})"
 
@@ -108,3 +127,16 @@ def _content_absent(values: Mapping[str, float]) -> str | None:
     if not (kept < CONTENT_KEPT and edges < CONTENT_EDGES):
         return None
     return f"its content is not to be found (content kept {kept:.2f}, edges {edges:.2f})"
+
+
+def _repeated(sweep: Sweep, index: int) -> str | None:
+    """Another seed's picture once more is no second sample."""
+    picture = sweep.value(index, "picture")
+    if picture is None:
+        return None
+    same = sweep.runs[sweep.runs["picture"] == picture]
+    for axis in sweep.axes:
+        if axis.key != "seed":
+            same = same[same[axis.key] == sweep.value(index, axis.key)]
+    first = same.index[0]
+    return None if first == index else f"its picture is that of {sweep.label(first)}"
