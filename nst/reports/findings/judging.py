@@ -130,8 +130,13 @@ def answer(claim: Claim, sweep: Sweep) -> Answer:
         given = claim.decide(_restricted(sweep, trusted, sweep.axes))
     except CannotSayError as reason:
         left_out = f" Left out: {named}." if broken else ""
-        return Answer(Verdict.cannot_say, f"{str(reason)[:1].upper()}{str(reason)[1:]}.{left_out}")
+        return Answer(Verdict.cannot_say, f"{_capitalized(str(reason))}.{left_out}")
     return replace(given, text=f"{given.text} Left out: {named}.") if broken else given
+
+
+def _capitalized(text: str) -> str:
+    """With a capital first letter, unless it begins with a name such as conv_1."""
+    return text if "_" in text.split(" ")[0] else text[:1].upper() + text[1:]
 
 
 def _named(sweep: Sweep, broken: dict[int, str]) -> str:
