@@ -42,7 +42,7 @@ def between_seeds(sweep: Sweep) -> list[Difference]:
     """
     pairs = between_runs(*_runs(sweep))
     if len(pairs) < 3:
-        raise CannotSayError(f"{len(sweep.runs)} seeds can be compared; three are needed")
+        raise CannotSayError(f"the seeds give {len(pairs)} pairs of one size, three are needed")
     if any(pair.is_zero for pair in pairs):
         raise CannotSayError("two seeds gave the same picture, so the seed decided nothing")
     return pairs

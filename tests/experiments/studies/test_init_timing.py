@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from nst.reports.sweeps import Sweep
@@ -90,7 +91,7 @@ def test_times_of_several_machines_cannot_be_compared(
     column: str, values: tuple[object, object], why: str
 ) -> None:
     runs = starts()
-    runs.runs[column] = [values[0]] * 3 + [values[1]] * 3
+    runs.runs[column] = pd.Series([values[0]] * 3 + [values[1]] * 3)
     given = answer(NAME, TIME, runs)
     assert given.verdict == C
     assert why in given.text
