@@ -118,7 +118,7 @@ CLAIMS = (
         _THRESHOLD,
         _OBJECTION,
         _noise_to_original,
-        NEEDS,
+        (*NEEDS, "repeated"),
     ),
 )
 

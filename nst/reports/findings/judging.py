@@ -116,12 +116,11 @@ def _restricted(sweep: Sweep, index: list[int], axes: Sequence[Axis]) -> Sweep:
 
 def answer(claim: Claim, sweep: Sweep) -> Answer:
     """What the runs of one panel say, those that cannot be trusted left out and named."""
-    broken = {
-        index: reason
+    wrong = {
+        index: next(filter(None, (sweep.value(index, need) for need in (_TASK, *claim.needs))), "")
         for index in sweep.runs.index
-        for reason in (sweep.value(index, need) for need in (_TASK, *claim.needs))
-        if reason
     }
+    broken = {index: reason for index, reason in wrong.items() if reason}
     named = _named(sweep, broken)
     trusted = [index for index in sweep.runs.index if index not in broken]
     if not trusted:
