@@ -13,6 +13,7 @@ import numpy as np
 
 from nst.config.layers import resolve, stride
 from nst.errors import InputError
+from nst.pictures.files import open_image
 from nst.pictures.measures import neighbor_correlation
 from nst.reports.measuring.differences import pixels
 from nst.reports.sweeps import Sweep
@@ -88,24 +89,33 @@ def _losses(trace: Path) -> np.ndarray | None:
 
 def _too_small(sweep: Sweep, index: int) -> str | None:
     backbone, task = sweep.value(index, "backbone.name"), sweep.value(index, "task")
-    sides = [sweep.value(index, key) for key in ("width", "height")]
-    if backbone is None or None in sides:
+    result = [sweep.value(index, key) for key in ("width", "height")]
+    if backbone is None or None in result:
         return None
     keys = {"content": ["content_layer"], "texture": ["style_layers"]}
-    names: list[str] = []
+    left = {}
     for key in keys.get(str(task), ["content_layer", "style_layers"]):
-        chosen = sweep.value(index, f"config.{key}")
-        try:
-            names += [] if chosen is None else resolve(chosen, str(backbone))
-        except InputError:  # a layer of another version
-            return None
-    if not names:
+        side = int(min(result))
+        style = sweep.folder(index) / "style.png"
+        if key == "style_layers" and style.is_file():  # of its own size
+            side = min(side, *open_image(style).size)
+        for layer in _layers(sweep.value(index, f"config.{key}"), str(backbone)):
+            left[layer] = side // stride(layer, str(backbone))
+    deepest = min(left, key=lambda layer: left[layer], default=None)
+    if deepest is None or left[deepest] >= LEAST_POSITIONS:
         return None
-    deepest = max(names, key=lambda name: stride(name, str(backbone)))
-    positions = int(min(sides)) // stride(deepest, str(backbone))
-    if positions >= LEAST_POSITIONS:
-        return None
-    return f"{positions} positions along a side are left at {deepest}, fewer than {LEAST_POSITIONS}"
+    return (
+        f"{left[deepest]} positions along a side are left at {deepest}, fewer than "
+        f"{LEAST_POSITIONS}"
+    )
+
+
+def _layers(chosen: str | list[str] | None, backbone: str) -> tuple[str, ...]:
+    """Canonical layers of a config; none where the network has no such layer (any more)."""
+    try:
+        return () if chosen is None else resolve(chosen, backbone)
+    except InputError:
+        return ()
 
 
 def _not_a_picture(sweep: Sweep, index: int, values: Mapping[str, float]) -> str | None:
