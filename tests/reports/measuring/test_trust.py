@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ def white_noise(spread: float, side: int = 96) -> np.ndarray:
     return noise
 
 
+@cache
 def sample(name: str, side: int = 96) -> np.ndarray:
-    return to_uint8(load_image(name, side))[0]
+    """A sample's pixels, (H, W, 3) uint8."""
+    return np.asarray(to_uint8(load_image(name, side))[0])
 
 
 def wrong(folder: Path, values: dict[str, float] | None = None, **record: Any) -> dict[str, str]:
@@ -128,8 +131,10 @@ class TestTooSmall:
 
     def test_a_style_of_its_own_size(self, run: Path) -> None:
         Image.fromarray(sample("mosaic", 64)).save(run / "style.png")
-        record = {"task": "transfer", "width": 256, "height": 256, "backbone__name": "vgg19",
-                  "config__content_layer": "conv_16"}  # fmt: skip
+        record: dict[str, Any] = {
+            "task": "transfer", "width": 256, "height": 256, "backbone__name": "vgg19",
+            "config__content_layer": "conv_16",
+        }  # fmt: skip
         assert wrong(run, **record, config__style_layers="conv_1-5") == {}
         assert "too_small" in wrong(run, **record, config__style_layers="conv_11-15")
 
