@@ -16,7 +16,7 @@ from nst.reports.drawing.measures import along
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study, Verdict
 from nst.reports.findings.samples import Samples, values_by_seed
-from nst.reports.measuring.trust import CONTENT_KEPT
+from nst.reports.measuring.trust import CONTENT_KEPT, LEAST_STEPS
 from nst.reports.sweeps import Sweep
 
 KEY = "init"
@@ -33,7 +33,9 @@ def _both(sweep: Sweep, column: str) -> pd.DataFrame:
 
 
 def _need_equal_work(sweep: Sweep) -> None:
-    """Check that times were taken one run at a time, on one kind of machine."""
+    """Check that times are of some steps, of one run at a time, on one kind of machine."""
+    if "steps" in sweep.runs and (sweep.runs["steps"] < LEAST_STEPS).any():
+        raise CannotSayError(f"times of fewer than {LEAST_STEPS} steps are of how a run begins")
     if "batch" in sweep.runs and (sweep.runs["batch"] > 1).any():
         raise CannotSayError("runs shared a batch, and each has its share of the batch's time")
     for column, what in (("device_name", "devices"), ("threads", "numbers of threads")):

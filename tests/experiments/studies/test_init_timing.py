@@ -71,6 +71,7 @@ def test_a_verdict_by_the_stated_thresholds(claim: str, runs: Sweep, verdict: st
         (KEEPS, starts(names=("smooth_noise", "content")), "noise is missing"),
         (KEEPS, starts(kept=(0.0, 0.2)), "not to be found"),
         (TIME, starts(batch=6), "shared a batch"),
+        (TIME, starts(steps=4), "fewer than 20 steps"),
         (TIME, starts(task="content"), "the study is of task=transfer"),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from nst.reports.findings.claims import Answer, Claim, Comparison, Study, Verdict
 from nst.reports.findings.judging import agreed, judge, panels_of, together
 from nst.reports.findings.samples import Samples, numbers
-from nst.reports.sweeps import Axis, Sweep
+from nst.reports.sweeps import Axis, Sweep, load_sweep
 
 R, P, N, C = Verdict.reproduced, Verdict.partly, Verdict.not_reproduced, Verdict.cannot_say
 
@@ -70,6 +71,17 @@ class TestPanels:
 
 def _less(sweep: Sweep, *indices: int) -> Sweep:
     return Sweep(sweep.folders, None, None, "", sweep.runs.drop(index=list(indices)), sweep.axes)
+
+
+def test_both_settings_of_a_study_are_panels(tmp_path: Path) -> None:
+    """They decide the picture, as no other key of the group does."""
+    for number, setting in enumerate(("published", "free")):
+        (tmp_path / str(number)).mkdir()
+        overrides = ["study=layer_ablation", f"study.setting={setting}", "seed=0"]
+        record = json.dumps({"overrides": overrides})
+        (tmp_path / str(number) / "record.json").write_text(record)
+    titles = [title for title, _ in panels_of(study_of(), load_sweep([tmp_path]))]
+    assert titles == ["study.setting published", "study.setting free"]
 
 
 class TestAnswers:
