@@ -69,7 +69,9 @@ CLAIMS = (
         "Every photograph takes on the style.",
         "Style distance of the result over that of its photograph, over the results.",
         f"At most {NEARER:g} in every result; partly up to 0.8 on average.",
-        "A copy of the style has 0: the next claim pulls against this one.",
+        "A copy of the style has 0: the next claim pulls against this one. Colours alone can do "
+        "much: of two photographs in the mean and spread of five styles' colours, vgg16_mini finds "
+        "0.6 of the distance left or more, vgg19_mini 0.3 or more.",
         _comes_near_the_style,
     ),
     Claim(

@@ -104,7 +104,8 @@ CLAIMS = (
         f"and the deep sets are {NOISE:g} times as rough as that.",
         "What deep layers do not see stays as the start's noise; total variation (study.setting="
         "free) smooths it away without making it like the style. Any fine detail is rough, also "
-        "where it is no noise.",
+        "where it is no noise, and a rough style hides noise: white noise of 0.2 is 14 times as "
+        "rough as the rocket, but twice as rough as the mosaic.",
         _deep_sets_are_noise,
         NEEDS,
     ),
