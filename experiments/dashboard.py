@@ -132,12 +132,20 @@ def any_section() -> Any:
     """The ``Section`` of sweeps that belong to no study: the keys that every run has."""
     ws, wr = _import()
     depth = wr.Config("layers.content_depth")
+    content, style = (wr.SummaryMetric(f"losses_unweighted.{k}") for k in ("content", "style"))
     return ws.Section(
         name="all runs",
         panels=[
             curves("loss/total", "Group", "loss by sweep"),
             wr.ScatterPlot(title="PSNR against depth", x=depth, y=wr.SummaryMetric("psnr")),
             wr.ScatterPlot(title="SSIM against depth", x=depth, y=wr.SummaryMetric("ssim")),
+            wr.ScatterPlot(
+                title="content against style loss, before their weights",
+                x=style,
+                y=content,
+                log_x=True,
+                log_y=True,
+            ),
             wr.MediaBrowser(title="sheets", media_keys=["sheet"], num_columns=3),
             wr.MediaBrowser(title="reports", media_keys=[f"report/{name}" for name in REPORT]),
             wr.RunComparer(diff_only="split"),

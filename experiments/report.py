@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 from nst.errors import InputError
-from nst.reports.write import report
+from nst.reports.layout import MAX_PANELS
+from nst.reports.write import Choices, report
 
 
 def main() -> None:
@@ -22,9 +23,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a sweep")
     parser.add_argument("--output", type=Path, help="where to write; one folder: into it")
-    arguments = parser.parse_args()
+    as_recorded = "; as the runs' configs say, unless given"
+    parser.add_argument("--figure-width", type=float, metavar="INCHES", help=f"1–20{as_recorded}")
+    parser.add_argument("--judge", metavar="BACKBONE", help=f"measures the pictures{as_recorded}")
+    parser.add_argument("--judge-weights", metavar="WEIGHTS", help=f"its weights{as_recorded}")
+    parser.add_argument(
+        "--panels", type=int, default=MAX_PANELS, help="most contact sheets (default: %(default)s)"
+    )
+    given = parser.parse_args()
+    choices = Choices(given.figure_width, given.judge, given.judge_weights, given.panels)
     try:
-        print(report(arguments.folders, arguments.output))
+        print(report(given.folders, given.output, choices))
     except InputError as error:
         sys.exit(f"error: {error}")
 

@@ -12,14 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nst.reports.drawing.distances import distances_figure
-
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study
 from nst.reports.findings.samples import Samples
 from nst.reports.measuring.differences import (
     Difference,
     between_runs,
-    seed_groups,
     to_originals,
 )
 from nst.reports.sweeps import Sweep
@@ -123,19 +121,10 @@ CLAIMS = (
 )
 
 
-CAPTION = (
-    "Root mean square difference of each pair of seeds, and of each result to its original: of red, "
-    "green and blue, and its two parts, brightness and colour. Markers are means with a bar of one "
-    "standard deviation to each side."
-)
-
-
 def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
     """How far seeds are from each other and from the original, in brightness and colour."""
-    groups = seed_groups(sweep)
-    if not groups:
-        return {}
-    return {"seed_distances": Drawing(distances_figure(groups, width=width), CAPTION)}
+    drawing = distances_figure(sweep, width=width)
+    return {"seed_distances": drawing} if drawing else {}
 
 
 STUDY = Study(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nst.reports.drawing.measures import trade_off
+from nst.reports.drawing.trade_off import trade_off
 
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, Claim, Comparison, Study, Verdict
@@ -87,21 +87,15 @@ CLAIMS = (
 )
 
 
-CAPTION = (
-    "Style distance (left is more style) against content kept (up is more content), a point for "
-    "each picture."
-)
-
-
 def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
     """Style distance against content kept."""
     content, style = sweep.axis("content"), sweep.axis("style")
     if content is None and style is None:
         return {}
-    figure = trade_off(
+    drawing = trade_off(
         sweep, "style_distance", "content_kept", color=style, marker=content, width=width
     )
-    return {"style_and_content": Drawing(figure, CAPTION)}
+    return {"style_and_content": drawing}
 
 
 STUDY = Study(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-from nst.reports.drawing.measures import along
+from nst.reports.drawing.along import along
 
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study, Verdict
@@ -98,19 +98,13 @@ CLAIMS = (
 )
 
 
-CAPTION = (
-    "Time per step, content kept and style distance for each start. Every run is a light dot; "
-    "markers are means with a bar of one standard deviation to each side."
-)
-
-
 def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
     """Time per step, content kept and style distance for each start."""
     axis = sweep.axis(KEY)
     if axis is None:
         return {}
     columns = ["seconds_per_step", "content_kept", "style_distance"]
-    return {"starts": Drawing(along(sweep, axis, columns, width=width, ordered=False), CAPTION)}
+    return {"starts": along(sweep, axis, columns, width=width, ordered=False)}
 
 
 STUDY = Study(

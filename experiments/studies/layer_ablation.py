@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nst.reports.drawing.measures import along
+from nst.reports.drawing.along import along
 
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study
@@ -110,13 +110,6 @@ CLAIMS = (
 )
 
 
-CAPTION = (
-    "PSNR, edge correlation and content kept of the reconstruction against the layer it was made "
-    "from, shallow to deep. Every run is a light dot; markers are means with a bar of one standard "
-    "deviation to each side."
-)
-
-
 def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
     """PSNR, edges and content kept against depth."""
     axis = sweep.axis(KEY)
@@ -124,8 +117,7 @@ def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
         return {}
     lines = {"psnr": (FAITHFUL, "looks alike"), "edges": (EDGES, "half way")}
     columns = ["psnr", "edges", "content_kept"]
-    figure = along(sweep, axis, columns, width=width, lines=lines)
-    return {"fidelity_by_depth": Drawing(figure, CAPTION)}
+    return {"fidelity_by_depth": along(sweep, axis, columns, width=width, lines=lines)}
 
 
 STUDY = Study(

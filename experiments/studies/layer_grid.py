@@ -116,20 +116,14 @@ CLAIMS = (
 )
 
 
-CAPTIONS = {
-    "content_kept": "Content kept for each content layer (down) and style window (across).",
-    "style_distance": "Style distance for each content layer (down) and style window (across).",
-}
-
-
 def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
     """Content kept and style distance for every pair, as maps."""
     rows, columns = sweep.axis(ROWS), sweep.axis(COLUMNS)
     if rows is None or columns is None:
         return {}
     return {
-        f"{column}_map": Drawing(metric_map(sweep, rows, columns, column, width=width), caption)
-        for column, caption in CAPTIONS.items()
+        f"{column}_map": metric_map(sweep, rows, columns, column, width=width)
+        for column in ("content_kept", "style_distance")
     }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-from nst.reports.drawing.measures import along
+from nst.reports.drawing.along import along
 
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study, Verdict
@@ -112,12 +112,6 @@ CLAIMS = (
 )
 
 
-CAPTION = (
-    "Style distance and relative roughness of the texture for each set of style layers. Every run is "
-    "a light dot; markers are means with a bar of one standard deviation to each side."
-)
-
-
 def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
     """Distance to the style and roughness for each layer set."""
     axis = sweep.axis(KEY)
@@ -125,8 +119,8 @@ def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
         return {}
     lines = {"roughness": (NOISE, "noise")}
     columns = ["style_distance", "roughness"]
-    figure = along(sweep, axis, columns, width=width, ordered=False, lines=lines)
-    return {"texture_by_layers": Drawing(figure, CAPTION)}
+    drawing = along(sweep, axis, columns, width=width, ordered=False, lines=lines)
+    return {"texture_by_layers": drawing}
 
 
 STUDY = Study(

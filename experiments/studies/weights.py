@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-from nst.reports.drawing.measures import trade_off
+from nst.reports.drawing.trade_off import trade_off
 
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study
@@ -125,30 +125,17 @@ CLAIMS = (
 )
 
 
-CAPTIONS = {
-    "trade_off": (
-        "Style distance (left is more style) against content kept (up is more content), a point for "
-        "each pair of weights."
-    ),
-    "losses": (
-        "The run's own style and content losses at the last step, before their weights: lower is "
-        "nearer to the style and to the content."
-    ),
-}
-
-
 def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
     """What one costs the other: by the judge, and by the run's own losses before their weights."""
     color, marker = sweep.axis(STYLE), sweep.axis(CONTENT)
-    pairs = {
-        "trade_off": ("style_distance", "content_kept"),
-        "losses": ("losses_unweighted.style", "losses_unweighted.content"),
+    drawn = {
+        "trade_off": trade_off(
+            sweep, "style_distance", "content_kept", color=color, marker=marker, width=width
+        )
     }
-    drawn = {}
-    for name, pair in pairs.items():
-        if all(column in sweep.runs for column in pair):
-            figure = trade_off(sweep, *pair, color=color, marker=marker, width=width)
-            drawn[name] = Drawing(figure, CAPTIONS[name])
+    losses = ("losses_unweighted.style", "losses_unweighted.content")
+    if all(column in sweep.runs for column in losses):
+        drawn["losses"] = trade_off(sweep, *losses, color=color, marker=marker, width=width)
     return drawn
 
 

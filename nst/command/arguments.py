@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
 from nst.errors import did_you_mean
 
-_PATHS = ("content", "style", "init.image", "backbone.weights")
+_PATHS = ("content", "style", "init.image", "backbone.weights", "report.judge_weights")
+_SWITCH = re.compile(r"^(\+{0,2})report=(?!\{)")
+"""``report=false``; ``report={enabled: false}`` is a mapping as Hydra takes it."""
 
 
 def prepared(arguments: Sequence[str]) -> list[str]:
@@ -89,7 +91,7 @@ def unknown_key(argument: str) -> str | None:
 
 
 def open_keys(arguments: Sequence[str]) -> list[str]:
-    """Overrides with a loss's own options as Hydra takes them, in any order.
+    """Overrides as Hydra takes them where it wants more than a user: see :func:`open_key`.
 
     A loss that is named beside its options becomes a mapping: else they would replace its name.
 
@@ -102,7 +104,7 @@ def open_keys(arguments: Sequence[str]) -> list[str]:
     opened: list[str] = []
     for argument in arguments:
         if argument not in (*names, *options):
-            opened.append(argument)
+            opened.append(open_key(argument))
             continue
         argument = next(in_order)
         opened.append(open_key(argument))
@@ -113,13 +115,16 @@ def open_keys(arguments: Sequence[str]) -> list[str]:
 
 
 def open_key(argument: str) -> str:
-    """An override of a loss's own options, so that Hydra adds those that the recipe does not have.
+    """A loss's own options, so that Hydra adds those that the recipe lacks; the switch ``report``.
 
     >>> open_key("loss.style.activation_shift=0.5"), open_key("size=64")
     ('++loss.style.activation_shift=0.5', 'size=64')
     >>> open_key("loss.pixels={pixel_statistics: {weight: 30}}")
     '++loss.pixels={pixel_statistics: {weight: 30}}'
+    >>> open_key("report=false")
+    'report.enabled=false'
     """
+    argument = _SWITCH.sub(r"\1report.enabled=", argument)
     key, _, value = argument.partition("=")
     is_mapping = key in OPEN_KEYS and value.startswith("{")
     return f"++{argument}" if is_mapping or _is_below(key, OPEN_KEYS) else argument

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,23 +64,30 @@ def _job(composed: DictConfig) -> None:
 def _report_after_sweep() -> Iterator[None]:
     """At the end of the block, the report of the sweep that it ran, also when a job failed.
 
-    Hydra's own callback for the end of a sweep is not called then. A report's failure costs a
-    warning.
+    Hydra's own callback for the end of a sweep is not called then. A report that fails ends the
+    program with status 1.
     """
+    written = True
     try:
         yield
     finally:
         plan = SweepPlan.read(PlanSweep.folder) if PlanSweep.folder else None
         if plan and plan.report:
-            _report_or_warn(Path(str(PlanSweep.folder)))
+            written = _report(Path(str(PlanSweep.folder)))
+    if not written:
+        sys.exit(1)
 
 
-def _report_or_warn(folder: Path) -> None:
+def _report(folder: Path) -> bool:
+    """Write a sweep's report, or say why there is none and how to have it after all."""
     from nst.reports.write import report
 
+    again = f"python -m experiments.report {shlex.quote(str(folder))}"
     try:
         print(f"report: {report([folder])}")
+        return True
     except errors.InputError as error:
-        log.warning("no report: %s", error)
-    except Exception:  # the runs are safe; the report can be made again
-        log.exception("the report failed; try: python -m experiments.report %s", folder)
+        log.error("no report: %s; the runs are safe, and this writes it again: %s", error, again)
+    except Exception:
+        log.exception("the report failed; the runs are safe, and this writes it again: %s", again)
+    return False

@@ -116,7 +116,7 @@ def _write_plan(
         study_size=composed.study.size.name,
         overrides=list(overrides),
         jobs=jobs,
-        report=bool(composed.report),
+        report=bool(composed.report.enabled),
     )
     try:
         plan.write(folder)

@@ -74,7 +74,7 @@ _ROLES: Mapping[Role, tuple[str, str]] = {
     "style": ("Style losses", "loss.style"),
     "pixels": ("Losses on pixels", "loss.pixels"),
 }
-_SECTIONS = ("", "backbone", "loss", "init", "optimizer", "logger", "study")
+_SECTIONS = ("", "backbone", "loss", "init", "optimizer", "logger", "study", "report")
 _KINDS = {"int": "a whole number", "float": "a number", "true/false": "`true` or `false`"}
 
 

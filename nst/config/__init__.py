@@ -20,6 +20,7 @@ from nst.config.schema import (
     PassConfig,
     Pooling,
     PrecisionName,
+    ReportConfig,
     Task,
     WandbMode,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "PassConfig",
     "Pooling",
     "PrecisionName",
+    "ReportConfig",
     "Task",
     "WandbMode",
     "check",

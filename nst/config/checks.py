@@ -17,7 +17,14 @@ from omegaconf import MISSING
 
 from nst.config.derived import layer_sets, layer_weights, pixel_format, used_images
 from nst.config.samples import check_source
-from nst.config.schema import WEIGHTS, Config, InitKind, OptimizerConfig
+from nst.config.schema import (
+    WEIGHTS,
+    BackboneName,
+    Config,
+    InitKind,
+    OptimizerConfig,
+    ReportConfig,
+)
 from nst.errors import InputError, did_you_mean, require
 
 
@@ -32,6 +39,7 @@ def check(cfg: Config) -> None:
     _check_images(cfg)
     _check_layers(cfg)
     _check_optimizer(cfg.optimizer)
+    check_report(cfg.report)
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", cfg.device):
         raise InputError(f"device={cfg.device}: expected auto, cpu, cuda, cuda:N or mps")
     require(
@@ -42,14 +50,38 @@ def check(cfg: Config) -> None:
     )
     for tag in cfg.logger.tags:
         require(1 <= len(tag) <= 64, "logger.tags", repr(tag), "tags of 1 to 64 characters")
-    weights = cfg.backbone.weights
+    _check_weights("backbone.weights", cfg.backbone.weights)
+    pixel_format(cfg.backbone.weights, cfg.backbone.input.name)
+
+
+def _check_weights(key: str, weights: str) -> None:
     if weights not in WEIGHTS and not Path(weights).expanduser().is_file():
         hint = did_you_mean(weights, WEIGHTS)
         raise InputError(
-            f"backbone.weights={weights}: no such file{hint} "
+            f"{key}={weights}: no such file{hint} "
             f"(expected {', '.join(WEIGHTS)} or the path of a state dict)"
         )
-    pixel_format(weights, cfg.backbone.input.name)
+
+
+def check_report(report: ReportConfig) -> None:
+    """Check how a report is to be written.
+
+    Raises:
+        InputError: names the key, its value, and what would be right.
+    """
+    width, judge = report.figure_width, report.judge
+    require(1 <= width <= 20, "report.figure_width", width, "1 to 20 inches")
+    judges = ("auto", *BackboneName.__members__)
+    hint = did_you_mean(judge, judges)
+    require(judge in judges, "report.judge", judge, f"one of {', '.join(judges)}{hint}")
+    if report.judge_weights is not None:
+        _check_weights("report.judge_weights", report.judge_weights)
+        require(
+            judge != "auto",
+            "report.judge_weights",
+            report.judge_weights,
+            "report.judge beside it, the network that these weights are of",
+        )
 
 
 def _check_choices(node: Any, prefix: str = "") -> None:

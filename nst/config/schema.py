@@ -239,6 +239,24 @@ class StudyConfig:
 
 
 @dataclass
+class ReportConfig:
+    enabled: bool = _doc(
+        "Write report.html when a sweep ends; report=false is short for report.enabled=false.", True
+    )
+    figure_width: float = _doc(
+        "Width of the report's figures in inches, 1 to 20; 3.4 is a column of a paper.", 3.4
+    )
+    judge: str = _doc(
+        "Network that measures how much content and style the pictures have: a backbone's name, or "
+        "auto: one that made none of them.",
+        "auto",
+    )
+    judge_weights: str | None = _doc(
+        "Weights of report.judge, as in backbone.weights; null: those that come with it.", None
+    )
+
+
+@dataclass
 class PassConfig:
     scale: float = _doc("Longest side relative to size.")
     steps: int = _doc("Updates.")
@@ -288,7 +306,7 @@ class Config:
     )
     logger: LoggerConfig = field(default_factory=LoggerConfig, metadata={"decides_picture": False})
     study: StudyConfig = field(default_factory=StudyConfig, metadata={"decides_picture": False})
-    report: bool = _doc("Write report.html when a sweep ends.", True, decides_picture=False)
+    report: ReportConfig = field(default_factory=ReportConfig, metadata={"decides_picture": False})
 
 
 GROUPS: dict[str, str] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -19,11 +20,11 @@ Pictures = Tensor | Sequence[Tensor]
 class Objective:
     """Σ weight · loss, term by term, for N images that never mix.
 
-    Images may share their targets and weights or have their own. Terms at layers are computed even
-    if their weight is 0, so that a trace shows them; a loss on pixels whose weight is 0 in every
-    image is left out.
+    Images may share their targets and weights or have their own. A loss on pixels whose weight is 0
+    in every image is not computed; one at a layer is, and its term is 0.
 
     Attributes:
+        specs: N of them, or one for all images
         terms: what is summed
         weights: (N or 1, K), of the terms
         targets: {name of a term: what it is compared with}
@@ -49,7 +50,8 @@ class Objective:
             ValueError: the specs differ in more than weights.
         """
         specs = [spec] if isinstance(spec, WeightedTerms) else list(spec)
-        self.backbone, self.terms, self.targets = backbone, specs[0].terms, targets
+        self.specs, self.terms = tuple(specs), specs[0].terms
+        self.backbone, self.targets = backbone, targets
         if any(other.terms != self.terms for other in specs):
             raise ValueError("images of one batch may differ in weights only")
         self.weights = torch.tensor([s.weights for s in specs], device=backbone.mean.device)
@@ -75,6 +77,11 @@ class Objective:
         convolutions = convolutions or Convolutions()
         targets = compute_targets(backbone, terms, content, style, convolutions)
         return cls(backbone, spec, targets, convolutions)
+
+    def unweighted(self) -> Objective:
+        """The same terms, each with a weight of 1: also those that count for nothing here."""
+        spec = replace(self.specs[0], weights=(1.0,) * len(self.terms))
+        return Objective(self.backbone, spec, self.targets, self.convolutions)
 
     @property
     def names(self) -> tuple[str, ...]:

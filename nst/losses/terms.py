@@ -1,4 +1,11 @@
-"""The terms of an objective: which loss sits where, and what each counts."""
+"""The terms of an objective: which loss sits where, and what each counts.
+
+A term is a loss L_l at a layer, or a loss on pixels. What is minimised is the sum of the *weighted*
+terms, ``α Σ w_l L_content + β Σ w_l L_style + Σ γ L_pixels``. Runs whose weights differ are
+compared by the losses before their weights: a term's *unweighted* loss is its L_l, and that of a
+kind is ``Σ w_l L_l`` with the weights of the layers and without α or β, for a loss on pixels L
+without γ. Unweighted losses have no total: it would add what only weights make comparable.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +13,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from nst.config import Config, LossConfig, Task, layer_sets, layer_weights
 from nst.errors import InputError
@@ -17,6 +26,9 @@ INPUT = "input"
 
 KINDS = ("content", "style", "tv")
 """Kinds of terms that every run has in its records, be they 0."""
+
+_LEAST_WEIGHT = torch.finfo(torch.float32).tiny
+"""By what is smaller float32's values are not divided: they have lost their digits."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +59,54 @@ class Term:
 
 @dataclass(frozen=True)
 class WeightedTerms:
-    """The terms of one image's objective, and what each is multiplied with."""
+    """The terms of one image's objective, and what each is multiplied with.
+
+    Attributes:
+        terms: what is summed
+        weights: α w_l, β w_l or γ, 0 or more, term by term
+        layer_weights: w_l; 1 for a loss on pixels
+    """
 
     terms: tuple[Term, ...]
     weights: tuple[float, ...]
+    layer_weights: tuple[float, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the terms."""
         return tuple(term.name for term in self.terms)
+
+    def weighted(self, losses: Sequence[float]) -> list[float]:
+        """One image's terms, from their losses before the weights."""
+        return [w * loss for w, loss in zip(self.weights, losses, strict=True)]
+
+    def unweighted(self, values: Sequence[float]) -> list[float | None]:
+        """Each term's own loss, from one image's weighted terms.
+
+        None where the weight is 0 (or below float32's normal numbers): the weighted term is 0
+        whatever the loss is, and a loss on pixels is not even computed.
+        """
+        pairs = zip(values, self.weights, strict=True)
+        return [value / w if w >= _LEAST_WEIGHT else None for value, w in pairs]
+
+    def sum_unweighted(self, losses: Sequence[float | None]) -> dict[str, float | None]:
+        """Each kind before its weight: ``Σ w_l L_l``, or L on pixels; all of :data:`KINDS`.
+
+        A layer whose w_l is 0 adds nothing, whether its loss is known or not.
+
+        Args:
+            losses: of one image's terms, before the weights; None where not known
+
+        Returns:
+            {kind: sum}; None where a loss that counts is not known, and for a kind without terms.
+        """
+        sums: dict[str, float | None] = dict.fromkeys((*KINDS, *(t.kind for t in self.terms)))
+        for kind in dict.fromkeys(term.kind for term in self.terms):
+            each = zip(self.terms, self.layer_weights, losses, strict=True)
+            counted = [(w, loss) for term, w, loss in each if term.kind == kind and w]
+            known = [w * loss for w, loss in counted if loss is not None]
+            sums[kind] = sum(known) if len(known) == len(counted) else None
+        return sums
 
 
 def weighted_terms(
@@ -82,15 +133,17 @@ def weighted_terms(
         ("style", style or make_loss("style", "gram", "style"), style_layers or {}),
     )
     factors = {"content": content_weight, "style": style_weight}
-    terms, weights = [], []
+    terms, weights, layer_weights = [], [], []
     for kind, loss, each in layers:
         for layer, weight in each.items():
             terms.append(Term(f"{kind}/{layer}", loss, layer))
             weights.append(factors[kind] * weight)
+            layer_weights.append(weight)
     for loss, weight in pixels:
         terms.append(Term(loss.name, loss, INPUT))
         weights.append(weight)
-    return WeightedTerms(tuple(terms), tuple(weights))
+        layer_weights.append(1.0)
+    return WeightedTerms(tuple(terms), tuple(weights), tuple(layer_weights))
 
 
 def terms_from_config(cfg: Config) -> WeightedTerms:
@@ -136,7 +189,7 @@ def _pixel_losses(loss: LossConfig) -> list[tuple[LayerLoss, float]]:
 
 
 def sum_by_kind(terms: Sequence[Term], values: Sequence[float]) -> dict[str, float]:
-    """One image's terms summed: ``total``, then each kind, those of :data:`KINDS` always."""
+    """One image's weighted terms summed: ``total``, then each kind, all of :data:`KINDS`."""
     sums = {"total": sum(values), **dict.fromkeys(KINDS, 0.0)}
     for term, value in zip(terms, values, strict=True):
         sums[term.kind] = sums.get(term.kind, 0.0) + value

@@ -11,9 +11,12 @@ Whatever else has these names is somebody's work, and is refused rather than rep
 from __future__ import annotations
 
 import contextlib
+import html
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from nst.errors import InputError
@@ -26,6 +29,7 @@ GENERATOR = "nst"
 """What the page's ``<meta name="generator">`` says."""
 
 _GENERATED = f'<meta name="generator" content="{GENERATOR}">'.encode()
+_OUTDATED = "<!-- outdated -->"
 _MARK_HEAD = "# What a report of nst wrote here, and may replace\n"
 
 
@@ -98,6 +102,35 @@ def check_report_place(folder: Path, names: Iterable[str] = ()) -> None:
     foreign = files.foreign(names)
     if foreign:
         raise InputError(refusal(beside / foreign[0]))
+
+
+def write_page(folder: Path, text: str) -> Path:
+    """Put a page in the place of the folder's earlier one, in one go."""
+    page = folder / PAGE
+    unfinished = folder / f".{PAGE}.part"
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, page)
+    return page
+
+
+def mark_outdated(folder: Path, reason: str) -> None:
+    """Let the page of an earlier report say that a later one failed; nothing where there is none.
+
+    Args:
+        folder: of the report
+        reason: why it failed
+    """
+    page = folder / PAGE
+    if not _is_own_page(page):
+        return
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    said = (
+        f'<div class="warn"><strong>This page is of an earlier report.</strong> On {now} it was to '
+        f"be written again, which failed: {html.escape(reason)}</div>"
+    )
+    text = re.sub(rf"{_OUTDATED}.*?{_OUTDATED}\n", "", page.read_text(encoding="utf-8"), flags=re.S)
+    banner = f"<main>\n{_OUTDATED}{said}{_OUTDATED}\n"
+    write_page(folder, text.replace("<main>\n", banner, 1))
 
 
 def refusal(file: Path) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -67,8 +69,10 @@ class Sweep:
         command: what started it
         runs: a row per complete run (see :func:`nst.runs.recording.read.load_runs`), with a text
             column for each axis under its key, in the order of the jobs
-        axes: what varied, the slowest first
+        axes: what varied, the slowest first; of several sweeps, ``sweep`` is the first
         missing: what there is no result of
+        differences: of several sweeps, {name: {key: value}} of what each has throughout and another
+            has not
     """
 
     folders: tuple[Path, ...]
@@ -78,6 +82,7 @@ class Sweep:
     runs: pd.DataFrame
     axes: tuple[Axis, ...]
     missing: tuple[Missing, ...] = field(default_factory=tuple)
+    differences: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def value(self, index: int, column: str) -> Any:
         """One value of one run; None where it has none."""
@@ -117,13 +122,13 @@ def load_sweep(folders: Sequence[str | Path]) -> Sweep:
     if not frames:
         raise InputError(f"no complete run in {', '.join(map(str, paths))}; see the logs below")
     runs = _in_order(pd.concat(frames, ignore_index=True), plans)
-    runs, axes = find_axes(runs)
+    runs, axes, differences = find_axes(runs)
     studies = {plan.study for plan in plans}
     study = studies.pop() if len(studies) == 1 else None
     sizes = {plan.study_size for plan in plans}
     size = sizes.pop() if study and len(sizes) == 1 else None
     command = " ; ".join(dict.fromkeys(_command(plan) for plan in plans if plan.jobs))
-    return Sweep(paths, study, size, command, runs, axes, tuple(missing))
+    return Sweep(paths, study, size, command, runs, axes, tuple(missing), differences)
 
 
 def _load(folder: Path) -> pd.DataFrame:
@@ -196,21 +201,68 @@ def _natural(column: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(pd.factorize(column)[0], column.index) if column.name == "sweep" else column
 
 
-def find_axes(runs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[Axis, ...]]:
-    """Overrides whose values differ between the runs; the sweep's folder where nothing else does.
+def find_axes(
+    runs: pd.DataFrame,
+) -> tuple[pd.DataFrame, tuple[Axis, ...], dict[str, dict[str, str]]]:
+    """Overrides whose values differ between the runs, and of several sweeps the sweep itself.
+
+    What each of several sweeps has throughout is no axis beside ``sweep``: it is what the sweep is.
 
     Returns:
-        The runs with a text column for each axis, and the axes in the order of the overrides.
+        The runs with a text column for each axis, the axes in the order of the overrides, and
+        ``differences`` as in :class:`Sweep`.
     """
     table = pd.DataFrame([_overrides(o) for o in runs["overrides"]], index=runs.index)
-    table = table.fillna("default")
-    keys = [key for key in table if table[key].nunique() > 1]
-    if table.duplicated(subset=keys or None).any() and runs["sweep"].nunique() > 1:
-        table["sweep"] = [Path(folder).name for folder in runs["sweep"]]
-        keys.insert(0, "sweep")
+    for key in table:
+        table[key] = _filled(table[key], runs, str(key))
+    keys = [str(key) for key in table if table[key].nunique() > 1]
+    differences: dict[str, dict[str, str]] = {}
+    if runs["sweep"].nunique() > 1:
+        table["sweep"] = runs["sweep"].map(_names(runs["sweep"].unique()))
+        constant = [key for key in keys if table.groupby("sweep")[key].nunique().max() == 1]
+        first = table.drop_duplicates("sweep").set_index("sweep")
+        differences = {
+            str(name): {key: str(first.at[name, key]) for key in constant} for name in first.index
+        }
+        keys = ["sweep", *(key for key in keys if key not in constant)]
     others = runs.drop(columns=[key for key in keys if key in runs])
-    axes = tuple(Axis(str(key), tuple(dict.fromkeys(table[key]))) for key in keys)
-    return pd.concat([others, table[keys]], axis=1), axes
+    axes = tuple(Axis(key, tuple(dict.fromkeys(table[key]))) for key in keys)
+    return pd.concat([others, table[keys]], axis=1), axes, differences
+
+
+def _names(folders: Iterable[str]) -> dict[str, str]:
+    """{folder: as few of its last parts as tell it from the others}."""
+    parts = {folder: Path(folder).resolve().parts for folder in folders}
+    for count in range(1, max(map(len, parts.values())) + 1):
+        names = {folder: "/".join(each[-count:]) for folder, each in parts.items()}
+        if len(set(names.values())) == len(names):
+            break
+    return names
+
+
+def _filled(values: pd.Series[Any], runs: pd.DataFrame, key: str) -> pd.Series[Any]:
+    """Values as text; where a run has no override, what its record says, else ``default``."""
+    names = (f"config.{key}", f"config.{key}.name", f"config.{key}.kind")
+    recorded = next((name for name in names if name in runs), None)
+    known = [str(value) for value in values.dropna().unique()]
+    filled = values.copy()
+    for index in values.index[values.isna()]:
+        value: Any = runs.at[index, recorded] if recorded else None
+        value = value.item() if isinstance(value, np.generic) else value
+        plain = isinstance(value, (str, bool, int, float)) and value == value
+        filled[index] = _as_given(value, known) if plain else "default"
+    return filled
+
+
+def _as_given(value: str | bool | int | float, known: Sequence[str]) -> str:
+    """A recorded value as the command line has it: 300.0 as 300, where one of the runs says so."""
+    for text in known:
+        if text.lower() == str(value).lower():
+            return text
+        with contextlib.suppress(ValueError):
+            if not isinstance(value, str) and float(text) == value:
+                return text
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _overrides(overrides: Sequence[str]) -> dict[str, str]:

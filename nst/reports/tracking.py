@@ -31,8 +31,9 @@ def log_report(
     mode: Mode,
     project: str,
     name: str,
-    table: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     images: Mapping[str, Path],
+    captions: Mapping[str, str] | None = None,
     html: Path | None = None,
     summary: Mapping[str, Any] | None = None,
     entity: str | None = None,
@@ -41,19 +42,20 @@ def log_report(
 ) -> None:
     """Log a report as one W&B run with ``job_type=report``, in the group of its runs.
 
-    Its keys start with the study's name (``report`` where there is none): ``STUDY/runs`` is the
-    table, ``STUDY/NAME`` each image, ``STUDY/page`` the page. Nothing is raised, and what W&B does
-    not take is left out.
+    Its keys start with the study's name (``report`` where there is none): ``STUDY/NAME`` is each
+    table and each image, ``STUDY/page`` the page. Nothing is raised, and what W&B does not take is
+    left out.
 
     Args:
         folder: of the report; W&B writes into ``folder/wandb``, where the files of an earlier
             report are removed and no others
         mode: ``offline`` or ``online``; online falls back to offline where W&B does not answer
         project, name, entity, group: as in ``wandb.init``
-        table: a row per run
+        tables: {name: rows}, as of the runs and of the claims
         images: {name: PNG or JPEG}
+        captions: {name: what W&B writes below the image}; its name where there is none
         html: a page that needs no other file
-        summary: findings, in numbers
+        summary: verdicts and numbers
         study: whose section of the dashboard shows this
     """
     head = study or "report"
@@ -66,7 +68,7 @@ def log_report(
         with open_run(folder, mode, options) as run:
             if run is None:
                 return
-            values = _values(table, images, html)
+            values = _values(tables, images, captions or {}, html)
             run.log({f"{head}/{key}": value for key, value in values.items()})
             run.summary.update(dict(summary or {}))
 
@@ -89,23 +91,29 @@ def _only_log_of(folder: Path) -> Iterator[None]:
         files.claim(files.files_below(_WANDB) - others)
 
 
-def _values(table: pd.DataFrame, images: Mapping[str, Path], html: Path | None) -> dict[str, Any]:
+def _values(
+    tables: Mapping[str, pd.DataFrame],
+    images: Mapping[str, Path],
+    captions: Mapping[str, str],
+    html: Path | None,
+) -> dict[str, Any]:
     """{key: what W&B takes}; what it does not take is left out with a warning."""
-    values = dict(_pictures(images))
-    with _warned("the table"):
-        values["runs"] = wandb_table(table)
+    values = dict(_pictures(images, captions))
+    for name, table in tables.items():
+        with _warned(f"the table {name}"):
+            values[name] = wandb_table(table)
     if html is not None:
         with _warned(html.name):
             values["page"] = _page(html)
     return values
 
 
-def _pictures(images: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
+def _pictures(images: Mapping[str, Path], captions: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     import wandb
 
     for name, file in images.items():
         with _warned(file.name):
-            yield name, wandb.Image(str(file), caption=name)
+            yield name, wandb.Image(str(file), caption=captions.get(name, name))
 
 
 def _page(html: Path) -> Any:

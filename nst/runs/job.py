@@ -139,10 +139,10 @@ def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
         loop = time.perf_counter() - begin - opening
         peak = peak_memory.megabytes()  # of the optimisation alone
         # on the images as they are saved: 8 bits, within [0, 1]
-        values = transfer.final_terms(quantize(last.images)).tolist()
+        losses = transfer.final_losses(quantize(last.images)).tolist()
         shared = shared_results(transfer, last, setup + opening, loop, peak)
         for run in runs:
-            run.attempt(run.finish, transfer, values[run.number], shared)
+            run.attempt(run.finish, transfer, losses[run.number], shared)
     return [run.outcome for run in runs]
 
 
@@ -160,7 +160,7 @@ def _optimize(transfer: Transfer, runs: Sequence[Recorder]) -> tuple[Progress, f
             if progress.step == 0:
                 begin = time.perf_counter()
                 for run in runs:
-                    run.attempt(run.begin, transfer.current.objectives.exact.terms)
+                    run.attempt(run.begin, transfer.current.objectives.exact.specs[run.number])
                 opening = time.perf_counter() - begin
             for run in runs:
                 run.attempt(run.see, progress)

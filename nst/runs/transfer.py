@@ -229,9 +229,12 @@ class Transfer:
         return self.device.type == "cpu" or due or step == last or step % SETTLE_EVERY == 0
 
     @torch.no_grad()
-    def final_terms(self, images: Tensor) -> Tensor:
-        """The weighted terms of finished images in float32 (N, K), with little memory."""
-        objective = self.current.objectives.exact
+    def final_losses(self, images: Tensor) -> Tensor:
+        """Each term's loss before its weight, of finished images in float32 (N, K).
+
+        All terms are computed, also those whose weight is 0, with little memory.
+        """
+        objective = self.current.objectives.exact.unweighted()
         if is_chain(self.backbone):
             return engine(objective, checkpointing=True)(images)[0]
         terms: Tensor = objective(images)

@@ -9,7 +9,7 @@ import pytest
 
 import nst
 from nst.command.configs import CONF
-from nst.config import InitKind, Task
+from nst.config import InitKind, ReportConfig, Task
 from nst.errors import InputError
 
 
@@ -24,7 +24,6 @@ def test_a_group_may_be_a_keyword() -> None:
         ("content", "it's, [a] {b} \\ ü.png"),
         ("style_layers", ["conv_1", "conv_2"]),
         ("style_size", None),
-        ("report", False),
         ("coarse_scales", [0.25, 0.5]),
         ("seed", 2**40),
     ],
@@ -35,6 +34,13 @@ def test_values_of_python_arrive_as_they_are(
     monkeypatch.chdir(tmp_path)
     Path("it's, [a] {b} \\ ü.png").write_bytes(b"")
     assert getattr(nst.compose(**{key: value}), key) == value
+
+
+def test_report_is_a_switch_and_a_group_of_keys() -> None:
+    assert nst.compose(report=False).report.enabled is False
+    assert nst.compose("report=True").report.enabled is True
+    cfg = nst.compose("report={enabled: false, figure_width: 7}", "report.judge=vgg19")
+    assert cfg.report == ReportConfig(enabled=False, figure_width=7, judge="vgg19")
 
 
 def test_keys_with_dots_are_keywords_too() -> None:

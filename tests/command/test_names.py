@@ -26,7 +26,8 @@ def test_slugs_are_safe_short_and_different() -> None:
     ("overrides", "name"),
     [
         (["seed=3", "size=64"], "seed=3,size=64"),
-        (["seed=3", "device=cpu", "logger=none", "logger.project=x", "report=false"], "seed=3"),
+        (["seed=3", "device=cpu", "logger=none", "logger.project=x"], "seed=3"),
+        (["seed=3", "report.enabled=false", "report.figure_width=7"], "seed=3"),
         (["study=layer_ablation", "study.size=quick", "snapshot_every=5", "seed=3"], "seed=3"),
         (["++logger.mode=online", "hydra/launcher=batched", "hydra.launcher.max_batch=3"], ""),
     ],

@@ -91,6 +91,10 @@ def test_typos_and_wrong_types_fail_while_composing(override: str, message: str)
         ("+foo=3", "unknown key 'foo'"),
         ("+loss.stile_weight=3", "did you mean style_weight?"),
         ("logger.tags=['']", "tags of 1 to 64"),
+        ("report.figure_width=0.5", "1 to 20 inches"),
+        ("report.judge=vgg18", "did you mean vgg19"),
+        ("report.judge_weights=imagenet", "report.judge beside it"),
+        ("report.judge_weights=nowhere.pth", "no such file"),
         ("passes=[{scale:2,steps:0}]", r"passes[0].steps=0"),
     ],
 )
@@ -139,6 +143,7 @@ def test_the_hash_changes_with_what_decides_the_picture_alone(composed: Compose)
     base = config.config_hash(composed())
     assert config.config_hash(composed("logger=wandb", "logger.mode=online")) == base
     assert config.config_hash(composed("snapshot_every=5")) == base
+    assert config.config_hash(composed("report.enabled=false", "report.figure_width=7")) == base
     for override in ("seed=1", "loss.style_weight=2", "content_layer=conv_4", "style=ink"):
         assert config.config_hash(composed(override)) != base
 

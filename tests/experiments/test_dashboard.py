@@ -6,6 +6,7 @@ import builtins
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +84,38 @@ def test_panels_read_what_runs_log(
     assert server.run().config["layers"]["content"] == "conv_4"
 
 
+def section_keys(section: Any) -> set[str]:
+    """The keys that a section's panels read, before it is saved."""
+    panels = section._to_model().model_dump(by_alias=True)["panels"]
+    return set().union(*map(keys, panels))
+
+
+def test_losses_before_their_weights_are_there_to_compare(
+    composed: Compose, run_folder: Path, server: WandbServer
+) -> None:
+    """In a study's section by the study's own keys, and for all runs in W&B's summary."""
+    study = find_study("weights")
+    assert study is not None
+    results = tuple(f"losses_unweighted_{kind}" for kind in ("content", "style"))
+    study = replace(study, comparison=replace(study.comparison, results=results))
+    run_job(
+        composed(*STUDY, "study=weights", "task=transfer", "logger.mode=online"),
+        Context(run_folder),
+    )
+    logged = {key for row in server.run().history for key in row}
+    compared = {f"weights/{result}" for result in results}
+    assert compared <= section_keys(dashboard.study_section(study)) & logged
+    of_any = {key for key in section_keys(dashboard.any_section()) if "unweighted" in key}
+    assert of_any == {"losses_unweighted.content", "losses_unweighted.style"}
+    summary = server.run().summary["losses_unweighted"]
+    assert {f"losses_unweighted.{kind}" for kind, v in summary.items() if v} >= of_any
+
+
 def test_sections_of_a_study_share_no_key() -> None:
     for name in study_names():
         study = find_study(name)
         assert study is not None
-        section = dashboard.study_section(study)._to_model().model_dump(by_alias=True)
-        read = set().union(*map(keys, section["panels"]))
+        read = section_keys(dashboard.study_section(study))
         assert len(read) > 4
         assert all(key.startswith(f"{name}/") for key in read)
 

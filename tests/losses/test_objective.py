@@ -119,6 +119,21 @@ def test_a_loss_on_pixels_that_counts_for_nothing_is_not_computed(
     assert objective(broken).tolist() == [[0.0, 0.0]]
 
 
+def test_before_the_weights_every_loss_is_computed(mini: Backbone, picture: Tensor) -> None:
+    def objective(a: float, b: float) -> Objective:
+        pixels = [(TotalVariation(), b), (PixelStatistics(), a)]
+        spec = weighted_terms(
+            {"conv_4": a}, {"relu_1": 0.0}, pixels, content_weight=3.0, style_weight=b
+        )
+        return Objective.of_pictures(mini, spec, picture, picture.flip(2))
+
+    image = picture * 0.7
+    weighted, own = objective(2.0, 5.0)(image), objective(2.0, 5.0).unweighted()(image)
+    torch.testing.assert_close(weighted, own * torch.tensor([6.0, 0.0, 5.0, 2.0]))
+    assert (own > 0).all()
+    assert torch.equal(objective(0.0, 0.0).unweighted()(image), own)
+
+
 def test_a_target_that_is_missing_is_named(mini: Backbone, picture: Tensor) -> None:
     spec = weighted_terms({}, {"relu_1": 1.0})
     with pytest.raises(ValueError, match="layers of the style image, which is not given"):

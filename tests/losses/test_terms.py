@@ -8,7 +8,13 @@ import nst
 from nst.losses.features import Features
 from nst.losses.gram import Gram
 from nst.losses.pixel_statistics import PixelStatistics
-from nst.losses.terms import Term, sum_by_kind, terms_from_config, weighted_terms
+from nst.losses.terms import (
+    Term,
+    WeightedTerms,
+    sum_by_kind,
+    terms_from_config,
+    weighted_terms,
+)
 from nst.losses.total_variation import TotalVariation
 from nst.losses.wasserstein2 import Wasserstein2
 
@@ -23,6 +29,7 @@ def test_each_layer_counts_its_share_of_its_losss_weight() -> None:
     )
     assert terms.names == ("content/conv_4", "style/relu_1", "style/relu_3", "tv")
     assert terms.weights == (1.5, 2.0, 6.0, 11.0)
+    assert terms.layer_weights == (0.5, 0.25, 0.75, 1.0)
     assert [term.layer for term in terms.terms] == ["conv_4", "relu_1", "relu_3", "input"]
 
 
@@ -81,3 +88,55 @@ def test_kinds_add_up_and_the_usual_ones_are_always_there() -> None:
         "pixel_statistics": 0.25,
     }
     assert sum_by_kind(terms[:1], [2.0]) == {"total": 2.0, "content": 2.0, "style": 0.0, "tv": 0.0}
+
+
+def example(content_weight: float, style_weight: float, tv_weight: float) -> WeightedTerms:
+    """A content layer, two style layers that count differently, and total variation."""
+    return weighted_terms(
+        {"conv_4": 0.5},
+        {"relu_1": 0.25, "relu_3": 0.75},
+        [(TotalVariation(), tv_weight)],
+        content_weight=content_weight,
+        style_weight=style_weight,
+    )
+
+
+def test_before_its_weight_a_term_is_its_own_loss() -> None:
+    spec, losses = example(3.0, 8.0, 11.0), [2.0, 4.0, 8.0, 0.5]
+    weighted = spec.weighted(losses)
+    assert weighted == [3.0, 8.0, 48.0, 5.5]
+    assert spec.unweighted(weighted) == losses
+
+
+@pytest.mark.parametrize("weights", [(3.0, 8.0, 11.0), (0.1, 1e6, 1e-3)])
+def test_a_kind_before_its_weight_keeps_the_weights_of_its_layers(
+    weights: tuple[float, float, float],
+) -> None:
+    spec, losses = example(*weights), [2.0, 4.0, 8.0, 0.5]
+    sums = spec.sum_unweighted(losses)
+    assert sums == {"content": 1.0, "style": 7.0, "tv": 0.5}
+    weighted = sum_by_kind(spec.terms, spec.weighted(losses))
+    for kind, weight in zip(("content", "style", "tv"), weights, strict=True):
+        assert weighted[kind] == pytest.approx(weight * (sums[kind] or 0))
+
+
+@pytest.mark.parametrize("nothing", [0.0, 1e-39])
+def test_what_counts_for_nothing_is_not_known_from_its_term(nothing: float) -> None:
+    """In float32 a weight of 1e-39 leaves no digits either."""
+    spec = example(3.0, nothing, 0.0)
+    losses = spec.unweighted([3.0, 0.0, 0.0, 0.0])
+    assert losses == [2.0, None, None, None]
+    assert spec.sum_unweighted(losses) == {"content": 1.0, "style": None, "tv": None}
+
+
+def test_a_layer_that_counts_for_nothing_adds_nothing_to_its_kind() -> None:
+    spec = weighted_terms(style_layers={"relu_1": 0.0, "relu_3": 0.5}, style_weight=4.0)
+    assert spec.unweighted([0.0, 6.0]) == [None, 3.0]
+    assert spec.sum_unweighted([None, 3.0])["style"] == 1.5
+    assert spec.sum_unweighted([7.0, 3.0])["style"] == 1.5
+    silent = weighted_terms(style_layers={"relu_1": 0.0}, style_weight=4.0)
+    assert silent.sum_unweighted([None])["style"] == 0.0
+
+
+def test_kinds_without_terms_have_no_unweighted_loss() -> None:
+    assert weighted_terms().sum_unweighted([]) == {"content": None, "style": None, "tv": None}

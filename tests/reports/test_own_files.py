@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from nst.errors import InputError
-from nst.reports.own_files import MARK, OwnFiles, check_report_place
+from nst.reports.own_files import (
+    GENERATOR,
+    MARK,
+    OwnFiles,
+    check_report_place,
+    mark_outdated,
+    write_page,
+)
 from nst.runs.recording.mark import digest_of
 
 
@@ -72,3 +79,27 @@ def test_an_empty_or_missing_folder_takes_a_report(tmp_path: Path) -> None:
     (tmp_path / "report").mkdir()
     check_report_place(tmp_path, ["a.png"])
     assert [file.name for file in tmp_path.iterdir()] == ["report"]
+
+
+PAGE = f'<meta name="generator" content="{GENERATOR}">\n<main>\n<h1>results</h1>\n</main>\n'
+
+
+def test_an_earlier_page_says_at_its_head_that_a_later_report_failed(tmp_path: Path) -> None:
+    page = write_page(tmp_path, PAGE)
+    for reason in ("no <judge>", "no picture"):  # the second takes the place of the first
+        mark_outdated(tmp_path, reason)
+    text = page.read_text()
+    assert text.count("This page is of an earlier report") == 1
+    assert "which failed: no picture" in text
+    assert text.index("no picture") < text.index("<h1>")
+    mark_outdated(tmp_path, "no <judge>")
+    assert "no &lt;judge&gt;" in page.read_text()
+    check_report_place(tmp_path)  # it is still the report's
+
+
+def test_a_page_of_somebody_else_is_not_marked(tmp_path: Path) -> None:
+    mark_outdated(tmp_path, "nothing there")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "report.html").write_text("<main>\nmine</main>")
+    mark_outdated(tmp_path, "failed")
+    assert (tmp_path / "report.html").read_text() == "<main>\nmine</main>"

@@ -64,11 +64,34 @@ def test_a_record_of_something_else_is_no_run(tmp_path: Path) -> None:
         load_sweep([tmp_path])
 
 
-def test_a_value_left_out_in_one_sweep_is_its_default(tmp_path: Path) -> None:
+def test_what_a_sweep_has_throughout_is_the_sweep_itself(tmp_path: Path) -> None:
     fake_run(tmp_path / "a" / "0", ["seed=0"])
     fake_run(tmp_path / "b" / "0", ["seed=0", "backbone=squeezenet1_0"])
-    (axis,) = load_sweep([tmp_path / "a", tmp_path / "b"]).axes
-    assert (axis.key, axis.values) == ("backbone", ("default", "squeezenet1_0"))
+    sweep = load_sweep([tmp_path / "a", tmp_path / "b"])
+    assert [(axis.key, axis.values) for axis in sweep.axes] == [("sweep", ("a", "b"))]
+    assert sweep.differences == {"a": {"backbone": "default"}, "b": {"backbone": "squeezenet1_0"}}
+
+
+def test_a_value_left_out_is_what_the_record_says(tmp_path: Path) -> None:
+    configs: list[dict[str, Any]] = [
+        {"size": 64, "loss": {"style_weight": 300.0}, "backbone": {"name": "vgg19_mini"}},
+        {"size": 32, "loss": {"style_weight": 5.0}, "backbone": {"name": "vgg16"}},
+    ]
+    jobs = [[], ["size=32", "loss.style_weight=5", "backbone=vgg16"]]
+    for number, (job, config) in enumerate(zip(jobs, configs, strict=True)):
+        fake_run(tmp_path / str(number), job, config=config)
+    assert {axis.key: axis.values for axis in load_sweep([tmp_path]).axes} == {
+        "size": ("64", "32"),
+        "loss.style_weight": ("300", "5"),
+        "backbone": ("vgg19_mini", "vgg16"),
+    }
+
+
+def test_a_recorded_value_counts_as_the_same_value_given(tmp_path: Path) -> None:
+    config = {"loss": {"style_weight": 300.0}}
+    for number, job in enumerate((["seed=0"], ["seed=1", "loss.style_weight=300"])):
+        fake_run(tmp_path / str(number), job, config=config)
+    assert [axis.key for axis in load_sweep([tmp_path]).axes] == ["seed"]
 
 
 def test_equal_runs_of_two_sweeps_are_told_apart_by_the_sweep(tmp_path: Path) -> None:
@@ -80,6 +103,13 @@ def test_equal_runs_of_two_sweeps_are_told_apart_by_the_sweep(tmp_path: Path) ->
         ("sweep", ("b", "a")),
         ("seed", ("0", "1")),
     ]
+
+
+def test_sweeps_of_one_name_are_told_apart_by_the_folder_above(tmp_path: Path) -> None:
+    for day in ("monday", "tuesday"):
+        fake_run(tmp_path / day / "sweep" / "0", ["seed=0"])
+    sweep = load_sweep([tmp_path / "monday" / "sweep", tmp_path / "tuesday" / "sweep"])
+    assert sweep.axes[0].values == ("monday/sweep", "tuesday/sweep")
 
 
 def test_missing_runs_and_why(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from nst.reports.findings.studies import find_study
 from nst.reports.sweep_plan import SweepPlan
 from nst.reports.tracking import log_report, wandb_table
 from nst.reports.write import report as report_of
@@ -45,7 +46,8 @@ def report(tmp_path: Path) -> dict[str, Any]:
         "mode": "offline",
         "project": "nst",
         "name": "report of layer_ablation",
-        "table": TABLE,
+        "tables": {"runs": TABLE},
+        "captions": {"grid": "The pictures."},
         "images": {"grid": folder / "grid.png", "curves": folder / "curves.jpg"},
         "html": folder / "report.html",
         "summary": {"agrees": True, "psnr": {"conv_1": 59.9}},
@@ -156,13 +158,25 @@ def test_the_report_of_a_sweep_joins_its_runs(sweep: Path, server: WandbServer) 
     assert sorted(kinds) == ["content", "content", "report"]
     run = next(run for run in server.runs.values() if run.attributes["jobType"] == "report")
     assert run.attributes["displayName"] == "report: layer_ablation sweep"
-    assert run.summary["finding"] in {"reproduced", "partly", "not reproduced", "open"}
-    for key in ("contact_sheet", "loss_curves", "psnr_by_depth"):
+    study = find_study("layer_ablation")
+    assert study is not None
+    assert run.summary["verdict"] == "cannot say"  # two layers after two steps
+    assert {key for key in run.summary if key.startswith("claims/")} == {
+        f"claims/{claim.name}" for claim in study.claims
+    }
+    for key in ("contact_sheet", "loss_curves", *study.comparison.figures):
         sent = run.files[run.last(f"layer_ablation/{key}")["path"]]
         assert sent == (page.parent / "report" / f"{key}.png").read_bytes()
     assert run.files[run.last("layer_ablation/page")["path"]] == page.read_bytes()
-    (table,) = (b for name, b in server.artifact_files.items() if name.endswith(".table.json"))
-    assert [row[0] for row in json.loads(table)["data"]] == ["conv_1", "conv_4"]
+    tables = {
+        name: json.loads(data)
+        for name, data in server.artifact_files.items()
+        if name.endswith(".table.json")
+    }
+    by_columns = {tuple(table["columns"][:2]): table["data"] for table in tables.values()}
+    assert len(by_columns["claim", "panel"]) == len(study.claims)
+    assert [row[:2] for row in by_columns["content_layer", "n"]] == [["conv_1", 1], ["conv_4", 1]]
+    assert len(by_columns) == 3
 
 
 def test_a_second_report_removes_the_log_of_the_first_and_nothing_else(

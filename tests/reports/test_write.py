@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from nst.errors import InputError
+from nst.reports.findings.claims import Answer, Claim, Verdict
+from nst.reports.findings.judging import ClaimFinding, StudyFinding
 from nst.reports.sweeps import load_sweep
-from nst.reports.write import report, write_report
+from nst.reports.write import Choices, claims_table, report, write_report
 from tests.reports.sweeping import run_sweep
 
 
@@ -16,7 +20,8 @@ def test_sheets_figures_and_table_stand_beside_the_page(layers_and_seeds: Path) 
     folder = layers_and_seeds
     assert report([folder]) == folder / "report.html"
     names = {file.name for file in (folder / "report").iterdir()}
-    assert {"contact_sheet.png", "loss_curves.pdf", "psnr.png", "runs.csv"} <= names
+    assert {"contact_sheet.png", "contact_sheet.pdf", "loss_curves.png", "runs.csv"} <= names
+    assert {"loss_curves.pdf", "loss_curves.svg", "captions.md", "table.tex"} <= names
     assert {"seed_difference_conv_1.png", "seed_difference_conv_4.pdf"} <= names
     with (folder / "report" / "runs.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -24,6 +29,13 @@ def test_sheets_figures_and_table_stand_beside_the_page(layers_and_seeds: Path) 
         *(("conv_1", "0"), ("conv_1", "1"), ("conv_4", "0"), ("conv_4", "1")),
     ]
     assert rows[0]["command"].startswith("python run.py content_layer=conv_1 seed=0 ")
+    assert 0 < float(rows[0]["content_kept"]) <= 1
+    with (folder / "report" / "summary.csv").open(newline="", encoding="utf-8") as file:
+        summary = list(csv.DictReader(file))
+    assert [(r["content_layer"], r["n"]) for r in summary] == [("conv_1", "2"), ("conv_4", "2")]
+    captions = (folder / "report" / "captions.md").read_text(encoding="utf-8")
+    pictures = {name.partition(".")[0] for name in names if name.endswith(".pdf")}
+    assert set(re.findall(r"(?m)^## (.*)$", captions)) == pictures
 
 
 def test_contact_sheets_come_first_among_the_pictures(layers_and_seeds: Path) -> None:
@@ -39,7 +51,7 @@ def test_several_folders_stand_side_by_side(tmp_path: Path) -> None:
     assert page == tmp_path / "both" / "report.html"
     text = page.read_text(encoding="utf-8")
     assert text.count('class="cell"') == 2
-    assert "tv weight 5" in text
+    assert "loss.tv_weight = 5" in text
 
 
 def test_a_moved_folder_still_gives_its_report(layers_and_seeds: Path, tmp_path: Path) -> None:
@@ -57,7 +69,9 @@ def test_a_report_takes_the_place_of_an_earlier_one(layers_and_seeds: Path) -> N
     assert {"seed_difference_conv_1.png", "seed_difference_conv_4.png"} < before
     report([folder])
     after = {file.name for file in (folder / "report").iterdir()}
-    assert before - after == {"seed_difference_conv_1.png", "seed_difference_conv_1.pdf"}
+    assert before - after == {
+        f"seed_difference_conv_1.{ending}" for ending in ("png", "pdf", "svg")
+    }
     assert notes.read_text() == "mine"
 
 
@@ -87,4 +101,50 @@ def test_a_table_that_was_edited_since_is_never_replaced(layers_and_seeds: Path)
     before = everything(folder)
     with pytest.raises(InputError, match=r"runs\.csv was not written by a report"):
         report([folder])
-    assert everything(folder) == before
+    after = everything(folder)
+    assert before.pop("report.html") != after.pop("report.html")
+    assert after == before
+
+
+def test_a_page_of_before_does_not_look_new_where_the_report_fails(
+    layers_and_seeds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("nothing to divide")
+
+    page = report([layers_and_seeds])
+    monkeypatch.setattr("nst.reports.write.lay_out", fail)
+    with pytest.raises(ZeroDivisionError):
+        report([layers_and_seeds])
+    assert "This page is of an earlier report" in page.read_text(encoding="utf-8")
+    monkeypatch.undo()
+    assert "earlier report" not in report([layers_and_seeds]).read_text(encoding="utf-8")
+
+
+def test_who_asks_for_a_report_chooses_width_judge_and_panels(layers_and_seeds: Path) -> None:
+    choices = Choices(figure_width=7.0, judge="vgg19_mini", panels=1)
+    text = report([layers_and_seeds], choices=choices).read_text(encoding="utf-8")
+    assert "judged by vgg19_mini" in text
+    svg = (layers_and_seeds / "report" / "loss_curves.svg").read_text(encoding="utf-8")
+    assert 'width="504pt"' in svg
+    with pytest.raises(InputError, match=r"report\.judge=vgg"):
+        report([layers_and_seeds], choices=Choices(judge="vgg"))
+
+
+def test_records_of_before_the_keys_of_reports_are_read(layers_and_seeds: Path) -> None:
+    for file in layers_and_seeds.rglob("record.json"):
+        record = json.loads(file.read_text())
+        record["config"]["report"] = True
+        file.write_text(json.dumps(record))
+    assert report([layers_and_seeds]).is_file()
+
+
+def test_claims_are_a_row_each_and_one_for_each_panel() -> None:
+    answers = [Answer(verdict, "so", 1.0, 0.1, 3, "dB") for verdict in Verdict]
+    claim = Claim("falls", "It falls.", "m", "t", "o", lambda _: answers[0])
+    alone = ClaimFinding(claim, (("", answers[0]),), answers[0])
+    split = ClaimFinding(claim, (("a", answers[0]), ("b", answers[2])), answers[1])
+    table = claims_table(StudyFinding(Verdict.partly, (alone, split)))
+    assert table["panel"].tolist() == ["", "", "a", "b"]
+    assert table["verdict"].tolist() == ["reproduced", "partly", "reproduced", "not reproduced"]
+    assert set(table) >= {"claim", "value", "spread", "text"}

@@ -40,6 +40,8 @@ def test_the_folder_of_a_run(composed: Compose, run_folder: Path) -> None:
     assert record["status"] == "completed"
     assert (record["steps"], record["seed"], record["device"]) == (5, 0, "cpu")
     assert set(record["losses"]) == {"total", "content", "style", "tv", "pixel_statistics"}
+    assert set(record["losses_unweighted"]) == set(record["losses"]) - {"total"}
+    assert set(record["terms_unweighted"]) == set(record["terms"])
     assert set(record["backbone"]) == {"name", "weights", "sha256"}
     assert record["backbone"]["weights"] == "shipped"
     assert record["config_hash"] == config.config_hash(cfg)
@@ -61,10 +63,9 @@ def test_the_trace_has_every_term_of_every_step(composed: Compose, run_folder: P
     trace = pd.read_csv(run_folder / "trace.csv")
     assert trace["step"].tolist() == [0, 1, 2, 3, 4]
     terms = ["content/conv_4", "style/relu_1", "style/conv_2"]
-    assert list(trace.columns) == [
-        *("step", "seconds", "total", "content", "style", "tv", "pixel_statistics"),
-        *terms,
-    ]
+    kinds = ["content", "style", "tv", "pixel_statistics"]
+    before = [f"{name}_unweighted" for name in (*kinds, *terms)]
+    assert list(trace.columns) == ["step", "seconds", "total", *kinds, *terms, *before]
     assert np.allclose(
         trace[["content", "style", "tv", "pixel_statistics"]].sum(axis=1), trace["total"], rtol=1e-5
     )
@@ -89,6 +90,8 @@ def test_textures_have_no_psnr(composed: Compose, run_folder: Path) -> None:
     assert record["ssim"] is None
     assert set(record["images"]) == {"style"}
     assert record["losses"]["content"] == 0
+    assert record["losses_unweighted"]["content"] is None
+    assert pd.read_csv(run_folder / "trace.csv")["content_unweighted"].isna().all()
 
 
 def test_an_unchanged_content_image_is_perfect(composed: Compose, run_folder: Path) -> None:

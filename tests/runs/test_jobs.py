@@ -42,7 +42,7 @@ def test_many_runs_at_once_have_a_folder_each(composed: Compose, tmp_path: Path)
         assert alone["batch"] == 1
         assert alone["seconds"] == alone["batch_seconds"]
         assert set(alone) == set(record)
-        for key in ("losses", "terms"):
+        for key in ("losses", "terms", "losses_unweighted", "terms_unweighted"):
             assert record[key] == pytest.approx(alone[key], rel=2e-3, abs=1e-6)
         assert record["images"] == alone["images"]
         for key in ("psnr", "ssim", "restarts", "steps", "width"):

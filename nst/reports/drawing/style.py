@@ -40,6 +40,7 @@ HOUSE_STYLE: Any = {
     **{"figure.dpi": 100, "savefig.dpi": 300, "savefig.bbox": None},
     **{"figure.constrained_layout.w_pad": 0.03, "figure.constrained_layout.h_pad": 0.03},
     **{"image.composite_image": False, "image.interpolation": "none"},
+    **{"text.hinting": "none"},
     **{"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "nst"},
 }
 """Settings of matplotlib. Fonts are embedded in a PDF as TrueType, and text in an SVG is text."""

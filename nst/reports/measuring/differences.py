@@ -14,7 +14,6 @@ from nst.pictures.measures import block_means, psnr_of
 from nst.reports.sweeps import Sweep, short
 
 _COARSE = 8
-_MAX_GROUPS = 6
 
 
 @dataclass(frozen=True)
@@ -119,28 +118,45 @@ def to_originals(folders: Sequence[Path], labels: Sequence[str]) -> list[Differe
     return differences
 
 
-def seed_groups(sweep: Sweep, limit: int = _MAX_GROUPS) -> dict[str, list[Difference]]:
-    """Differences between runs that differ in their seed alone, a list for each such group.
+@dataclass(frozen=True)
+class SeedGroup:
+    """Runs of a sweep that differ in their seed alone.
 
-    Each begins with the pairs, then come the differences to the original; what is zero everywhere
-    is left out, and so is a group of equal pictures.
+    Attributes:
+        values: of the other axes, as labels
+        between: the difference of each pair; equal pictures are left out
+        to_original: each result against its original, where it has its size
     """
+
+    values: tuple[str, ...]
+    between: list[Difference]
+    to_original: list[Difference]
+
+    @property
+    def file_name(self) -> str:
+        """What a figure of it is called."""
+        name = "_".join(["seed_difference", *(value.replace(" ", "") for value in self.values)])
+        return "".join(c if c.isalnum() or c in "_-." else "-" for c in name)[:80]
+
+
+def compared_seeds(sweep: Sweep) -> list[SeedGroup]:
+    """The groups in which two seeds gave different pictures."""
     if sweep.axis("seed") is None:
-        return {}
+        return []
     others = [axis.key for axis in sweep.axes if axis.key != "seed"]
-    groups = sweep.runs.groupby(others, sort=False) if others else [((), sweep.runs)]
-    differences = {}
-    for key, runs in list(groups)[:limit]:
+    found = []
+    for key, runs in sweep.runs.groupby(others, sort=False) if others else [((), sweep.runs)]:
         values = key if isinstance(key, tuple) else (key,)
-        name = "_".join(["seed_difference", *(short(str(v)).replace(" ", "") for v in values)])
         folders = [Path(folder) for folder in runs["folder"]]
         labels = [f"seed {seed}" for seed in runs["seed"]]
-        pairs = [d for d in between_runs(folders, labels) if not d.is_zero]
-        if pairs:
-            rest = [d for d in to_originals(folders, labels) if not d.is_zero]
-            differences[_file_name(name)] = [*pairs, *rest]
-    return differences
+        between = [d for d in between_runs(folders, labels) if not d.is_zero]
+        if between:
+            original = [d for d in to_originals(folders, labels) if not d.is_zero]
+            found.append(SeedGroup(tuple(short(str(v)) for v in values), between, original))
+    return found
 
 
-def _file_name(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "_-." else "-" for c in name)[:80]
+def seed_groups(sweep: Sweep, limit: int = 6) -> dict[str, list[Difference]]:
+    """{file name: differences} of the first groups: the pairs, then those to the original."""
+    groups = compared_seeds(sweep)[:limit]
+    return {group.file_name: [*group.between, *group.to_original] for group in groups}

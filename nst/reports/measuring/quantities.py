@@ -64,6 +64,19 @@ QUANTITIES: tuple[Quantity, ...] = (
         "its content, where there is no style); from 0, 1 is as rough as the original, white "
         "noise is several times as rough.",
     ),
+    Quantity(
+        "rms", "difference", "of 255",
+        "Root mean square difference of two pictures over red, green and blue, 0 to 255; its "
+        "square is the sum of the squares of its parts, brightness and colour.",
+    ),
+    Quantity(
+        "rms_brightness", "in brightness", "of 255",
+        "The part of a difference that all three colours share: their mean.",
+    ),
+    Quantity(
+        "rms_color", "in colour", "of 255",
+        "The part of a difference that is left without brightness: what makes it coloured.",
+    ),
     Quantity("seconds_per_step", "time per step", "s", "Wall time of one step."),
     Quantity("seconds", "time", "s", "Wall time of all steps of a run."),
     Quantity("peak_memory_mb", "memory", "MB", "The most memory that the process held."),

@@ -5,7 +5,7 @@
 ``content.png``         the content image at the size that the run saw, where it has one
 ``style.png``           the same of the style image
 ``sheet.png``           content, style and result side by side
-``trace.csv``           a row per step: seconds and every weighted loss term
+``trace.csv``           a row per step: seconds and every loss term, weighted and before its weight
 ``snapshots/``          the image every ``snapshot_every`` steps
 ``config.yaml``         the config, resolved
 ``record.json``         what was measured; renamed into place last, so a folder that has it

@@ -18,8 +18,8 @@ def load_runs(root: str | Path) -> pd.DataFrame:
     """Every complete run below a folder, a row each; nested keys are joined by dots.
 
     Returns:
-        Columns as in ``record.json`` (``losses.total``, ``config.seed`` …) and ``folder``; sorted
-        by folder; empty where there is none.
+        Columns as in ``record.json`` (``losses.total``, ``losses_unweighted.style``,
+        ``config.seed`` …) and ``folder``; sorted by folder; empty where there is none.
     """
     rows = []
     for file in sorted(Path(root).rglob(RECORD)):
@@ -42,5 +42,11 @@ def _record(file: Path) -> dict[str, Any] | None:
 
 
 def load_trace(folder: Path) -> pd.DataFrame:
-    """``trace.csv`` of one run."""
+    """``trace.csv`` of one run, a row per step.
+
+    Returns:
+        ``step``, ``seconds``, ``total``, then weighted ``style`` and ``style/LAYER`` and the like,
+        then ``style_unweighted`` and ``style/LAYER_unweighted``, NaN where the weight is 0 (see
+        :func:`nst.runs.recording.trace.losses_of_step`).
+    """
     return pd.read_csv(folder / "trace.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from nst.config import Config, config_hash, to_dict, used_images
 from nst.config.samples import source_file
+from nst.losses.terms import WeightedTerms, sum_by_kind
 from nst.pictures import measures
 from nst.pictures.files import to_uint8
 from nst.runs.context import Context
@@ -52,6 +54,28 @@ def shared_results(
         "device_name": provenance.device_name(str(transfer.device)),
         "threads": torch.get_num_threads(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def final_losses(spec: WeightedTerms, losses: Sequence[float]) -> dict[str, Any]:
+    """The losses of a run's saved image, weighted and before their weights.
+
+    Args:
+        spec: the run's terms and weights
+        losses: of its terms, before their weights
+
+    Returns:
+        ``losses``: the weighted sums by kind, with ``total``; ``terms``: the weighted terms;
+        ``losses_unweighted``: the kinds before their weights, ``Σ w_l L_l`` with the weights of the
+        layers, None for a kind that the run does not have; ``terms_unweighted``: each term's L_l.
+        Terms whose weight is 0 have their unweighted loss, too.
+    """
+    weighted = spec.weighted(losses)
+    return {
+        "losses": sum_by_kind(spec.terms, weighted),
+        "terms": dict(zip(spec.names, weighted, strict=True)),
+        "losses_unweighted": spec.sum_unweighted(losses),
+        "terms_unweighted": dict(zip(spec.names, losses, strict=True)),
     }
 
 

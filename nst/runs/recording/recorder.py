@@ -13,13 +13,14 @@ from PIL.Image import Image
 from torch import Tensor
 
 from nst.config import Config, LoggerName, WandbMode, config_hash, to_dict
-from nst.losses.terms import Term, sum_by_kind
+from nst.losses.terms import WeightedTerms, sum_by_kind
 from nst.pictures.files import to_pil
 from nst.pictures.sheets import sheet
 from nst.runs.context import Context, relative
 from nst.runs.recording import labels
 from nst.runs.recording.folder import RunFolder
-from nst.runs.recording.record import facts, group_of, similarity
+from nst.runs.recording.record import facts, final_losses, group_of, similarity
+from nst.runs.recording.trace import losses_of_step, unweighted_name
 from nst.runs.recording.tracking import NoSink, Sink, wandb_sink
 from nst.runs.transfer import Pass, Progress, Transfer
 
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 Outcome = dict[str, Any] | Exception
 """What became of a run: its record, as ``record.json`` holds it, or why there is none."""
 
-_RESULTS = ("losses", "psnr", "ssim", "seconds", "seconds_per_step")
+_RESULTS = ("losses", "losses_unweighted", "psnr", "ssim", "seconds", "seconds_per_step")
 
 
 class Recorder:
@@ -79,17 +80,20 @@ class Recorder:
             error = self.outcome
         self._open.__exit__(type(error) if error else None, error, None)
 
-    def begin(self, terms: Sequence[Term]) -> None:
-        """Open the sink and the trace, once the first step is there."""
-        self._terms = terms
-        kinds = sum_by_kind(terms, [0.0] * len(terms))
-        self._sink = self._open.enter_context(_sink(self.cfg, self.context, list(kinds)))
-        self._steps.callback(self._save_latest)
-        columns = dict.fromkeys((*kinds, *(term.name for term in terms)))
-        self._trace = self._steps.enter_context(self.folder.open_trace(list(columns)))
+    def begin(self, spec: WeightedTerms) -> None:
+        """Open the sink and the trace, once the first step is there.
 
-    def _by_name(self, values: Sequence[float]) -> dict[str, float]:
-        return {term.name: value for term, value in zip(self._terms, values, strict=True)}
+        Args:
+            spec: this run's terms and weights, which may differ from those of the others
+        """
+        self._spec, nothing = spec, [0.0] * len(spec.terms)
+        before = [unweighted_name(kind) for kind in spec.sum_unweighted(nothing)]
+        sums = [*sum_by_kind(spec.terms, nothing), *before]
+        self._logged = {*sums, *spec.names}  # W&B has each term once
+        self._sink = self._open.enter_context(_sink(self.cfg, self.context, sums))
+        self._steps.callback(self._save_latest)
+        columns = list(losses_of_step(spec, nothing))
+        self._trace = self._steps.enter_context(self.folder.open_trace(columns))
 
     def _save_latest(self) -> None:
         if self._last is not None:
@@ -110,9 +114,10 @@ class Recorder:
 
     def write(self, step: int, seconds: float, values: list[float]) -> None:
         """Write one step: a row of the trace, and the sink."""
-        losses = self._by_name(values) | sum_by_kind(self._terms, values)
+        losses = losses_of_step(self._spec, values)
         self._trace.write(step, seconds, losses)
-        self._sink.log(step, losses)
+        numbers = {name: v for name, v in losses.items() if name in self._logged and v is not None}
+        self._sink.log(step, numbers)
 
     def snapshot_is_due(self, step: int) -> bool:
         """Whether the image of a step is to be saved."""
@@ -125,8 +130,14 @@ class Recorder:
             file = self.folder.save_image(f"snapshots/step_{progress.step:06d}.png", picture)
             self._sink.log_image(progress.step, "snapshot", file, f"step {progress.step}")
 
-    def finish(self, transfer: Transfer, values: list[float], shared: Mapping[str, Any]) -> None:
-        """Write the result, the sheet and the record."""
+    def finish(self, transfer: Transfer, losses: list[float], shared: Mapping[str, Any]) -> None:
+        """Write the result, the sheet and the record.
+
+        Args:
+            transfer: the batch, at its end
+            losses: of this run's terms at its saved image, before their weights
+            shared: what the runs of the batch have in common
+        """
         assert self._last is not None
         self._steps.close()
         image, originals = self._image(self._last), self._originals(transfer.current)
@@ -135,8 +146,7 @@ class Recorder:
         record = {
             "status": "completed",
             "task": self.cfg.task.name,
-            "losses": sum_by_kind(self._terms, values),
-            "terms": self._by_name(values),
+            **final_losses(self._spec, losses),
             **similarity(image, originals.get("content")),
             "restarts": int(self._last.restarts[self.number]),
             **shared,

@@ -7,6 +7,43 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from nst.losses.terms import WeightedTerms, sum_by_kind
+
+
+def unweighted_name(name: str) -> str:
+    """The column of a kind or a term before its weight: ``style_unweighted``."""
+    return f"{name}_unweighted"
+
+
+def losses_of_step(spec: WeightedTerms, values: Sequence[float]) -> dict[str, float | None]:
+    """What a trace holds of one step of one run, in the order of its columns.
+
+    Args:
+        spec: the run's terms and weights
+        values: its weighted terms
+
+    Returns:
+        ``total``, the weighted sums by kind, the weighted terms, then sums and terms before their
+        weights, as :class:`nst.losses.terms.WeightedTerms` defines them, None where a weight is 0.
+
+    >>> from nst.losses.terms import weighted_terms
+    >>> spec = weighted_terms({"conv_4": 0.5}, content_weight=8.0)
+    >>> for name, loss in losses_of_step(spec, [12.0]).items():
+    ...     if "content" in name:
+    ...         print(name, loss)
+    content 12.0
+    content/conv_4 12.0
+    content_unweighted 1.5
+    content/conv_4_unweighted 3.0
+    """
+    own = spec.unweighted(values)
+    before = spec.sum_unweighted(own) | dict(zip(spec.names, own, strict=True))
+    return {
+        **sum_by_kind(spec.terms, values),
+        **dict(zip(spec.names, values, strict=True)),
+        **{unweighted_name(name): loss for name, loss in before.items()},
+    }
+
 
 class Trace:
     """``trace.csv``, a row per step, on disk within a second or so of being written."""
@@ -15,7 +52,7 @@ class Trace:
         """
         Args:
             path: of the file
-            columns: after ``step`` and ``seconds``: sums by kind, then terms
+            columns: after ``step`` and ``seconds``, as of :func:`losses_of_step`
         """
         self._columns = list(columns)
         self._file: IO[str] = path.open("w", newline="", encoding="utf-8", buffering=1 << 14)
@@ -23,10 +60,11 @@ class Trace:
         self._writer.writerow(["step", "seconds", *self._columns])
         self._flushed = 0.0
 
-    def write(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
-        """One row; ``values`` holds every column's."""
+    def write(self, step: int, seconds: float, values: Mapping[str, float | None]) -> None:
+        """One row; ``values`` holds every column's, None for an empty cell."""
         numbers = [values[name] for name in self._columns]
-        self._writer.writerow([step, f"{seconds:.6f}", *(f"{v:.9g}" for v in numbers)])
+        cells = ("" if v is None else f"{v:.9g}" for v in numbers)
+        self._writer.writerow([step, f"{seconds:.6f}", *cells])
         if seconds - self._flushed > 1:
             self._file.flush()
             self._flushed = seconds

@@ -75,7 +75,10 @@ class WandbSink:
             self._run = None
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Numbers of one step, losses under ``loss/``."""
+        """Numbers of one step, losses under ``loss/``, those before their weights too.
+
+        ``loss/style`` is weighted, ``loss/style_unweighted`` is not.
+        """
         self._step = step
         numbers = {f"loss/{k}": v for k, v in values.items()}
         if self._study and "total" in values:

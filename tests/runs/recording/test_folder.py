@@ -164,7 +164,7 @@ def test_nothing_half_written_stays(run_folder: Path) -> None:
 
 def test_trace(run_folder: Path) -> None:
     RunFolder(run_folder)
-    values = {"total": 3.5, "content": 1.0, "style": 2.5, "style/relu_1": 2.5}
+    values = {"total": 3.5, "content": 1.0, "style": 2.5, "style/relu_1": 2.5, "tv": None}
     trace = Trace(run_folder / "trace.csv", list(values))
     for step in range(3):
         trace.write(step, 0.5 * step, values)
@@ -174,6 +174,7 @@ def test_trace(run_folder: Path) -> None:
     assert table["step"].tolist() == [0, 1, 2]
     assert table["seconds"].tolist() == [0.0, 0.5, 1.0]
     assert table["style/relu_1"].tolist() == [2.5] * 3
+    assert table["tv"].isna().all()
 
 
 def test_many_folders_become_a_table(tmp_path: Path) -> None:

@@ -132,9 +132,30 @@ def check_arrived(run: ServedRun, record: dict[str, Any]) -> None:
     losses = [row["loss/total"] for row in run.history]
     assert losses == [row["layer_ablation/loss"] for row in run.history]
     assert losses[-1] < losses[0]
+    check_unweighted(run, record)
     assert run.last("layer_ablation/psnr") == pytest.approx(record["psnr"])
     assert run.summary["psnr"] == pytest.approx(record["psnr"])
     assert run.summary["losses"]["total"] == pytest.approx(record["losses"]["total"])
+
+
+def check_unweighted(run: ServedRun, record: dict[str, Any]) -> None:
+    """The losses before their weights: of every step, the smallest, and the results.
+
+    The run has no style, and no weight for total variation.
+    """
+    own = record["losses_unweighted"]
+    steps = [row["loss/content_unweighted"] for row in run.history]
+    content_weight = run.config["loss"]["content_weight"]
+    weighted = [row["loss/content"] for row in run.history]
+    assert [content_weight * loss for loss in steps] == pytest.approx(weighted)
+    smallest = run.summary["loss/content_unweighted"]["min"]
+    assert smallest == pytest.approx(min(steps))
+    assert run.summary["losses_unweighted"]["content"] == pytest.approx(own["content"])
+    results = {key for row in run.history for key in row if "losses_unweighted_" in key}
+    assert results == {f"layer_ablation/losses_unweighted_{kind}" for kind in ("content", "tv")}
+    assert run.last("layer_ablation/losses_unweighted_tv") == pytest.approx(own["tv"])
+    assert own["style"] is None
+    assert not any("loss/tv_unweighted" in row for row in run.history)
 
 
 def check_pictures(run: ServedRun, folder: Path) -> None:

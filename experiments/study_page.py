@@ -1,0 +1,254 @@
+"""What the studies found, as a page: claims, verdicts, numbers and pictures of finished sweeps.
+
+Question: which published findings do the studies reproduce, and how sure is that?
+Command: ``python -m experiments.study_page docs/studies.md outputs/layer_ablation/DATE_full …``
+Cost: seconds for each sweep, whose report is written, too.
+Finding: docs/studies.md.
+
+Remarks by hand are the page's lines that begin with ``>``; they are kept where the page is written
+again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from nst.errors import InputError
+from nst.reports.findings.claims import Study, Verdict
+from nst.reports.findings.judging import ClaimFinding, StudyFinding, judge
+from nst.reports.findings.studies import find_study, study_names
+from nst.reports.measuring.per_run import judge_of, measured
+from nst.reports.sweeps import Sweep, load_sweep, quoted
+from nst.reports.write import report
+
+WIDTH = 1100  # of a contact sheet, pixels
+LEFT_OUT = ("hydra.", "logger", "report")
+MARKS = {
+    Verdict.reproduced: "**reproduced**",
+    Verdict.partly: "*partly*",
+    Verdict.not_reproduced: "**not reproduced**",
+    Verdict.cannot_say: "cannot say",
+}
+HEAD = """# What the studies found
+
+Each study states its claims before it is run: what is measured, from which number on a claim counts
+as reproduced, and how a reader could object. They stand in the module of the study under
+`experiments/studies/` and on the page of its report. A claim is **reproduced** where its number is
+beyond the threshold by more than its spread (one standard deviation over seeds, or over what the
+claim says), *partly* where the mean is beyond a weaker one, **not reproduced** where it is neither.
+It **cannot say** where runs are too few, still falling, too small for their layers, or no pictures.
+
+"""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A sweep of a study, measured and judged.
+
+    Attributes:
+        sweep, study, finding: what it is and what it says
+        network: with its weights, in words
+        judge: the sentence that says which network measured
+    """
+
+    sweep: Sweep
+    study: Study
+    finding: StudyFinding
+    network: str
+    judge: str
+
+    @property
+    def stem(self) -> str:
+        """What its pictures are called."""
+        network = re.sub(r"\W+", "_", self.network.split(",")[0]).strip("_").lower()
+        return f"study_{self.study.name}_{network}"
+
+    @property
+    def heading(self) -> str:
+        """Of its section."""
+        return f"{self.study.name}, {self.network}"
+
+
+def read(folder: Path) -> Finished:
+    """One sweep, measured and judged.
+
+    Raises:
+        InputError: it is no study's, or holds no complete run.
+    """
+    sweep = load_sweep([folder])
+    study = find_study(sweep.study)
+    if study is None:
+        raise InputError(f"{folder}: not a study's sweep (studies: {', '.join(study_names())})")
+    network = judge_of(sweep)
+    sweep = measured(sweep, network)
+    return Finished(sweep, study, judge(study, sweep), network_of(sweep), network.sentence)
+
+
+def network_of(sweep: Sweep) -> str:
+    """The network that made the pictures, by name; ImageNet's where its weights are a file."""
+    names = dict.fromkeys(str(name) for name in sweep.runs["backbone.name"])
+    shipped = set(sweep.runs["config.backbone.weights"]) == {"shipped"}
+    joined = ", ".join(f"`{name}`" for name in names)
+    return joined if shipped else f"ImageNet's {joined}"
+
+
+def command_of(sweep: Sweep) -> tuple[str, bool]:
+    """The command without folders and loggers, and whether anybody can run it as it stands."""
+    overrides, runnable = [], True
+    for word in quoted(_overrides(sweep)):
+        key, _, value = word.partition("=")
+        if key.startswith(LEFT_OUT):
+            continue
+        if key == "backbone.weights" and "/" in value:
+            word, runnable = f"{key}={sweep.value(0, 'backbone.name').upper()}.safetensors", False
+        overrides.append(word)
+    return "python run.py -m " + " ".join(overrides), runnable
+
+
+def _overrides(sweep: Sweep) -> list[str]:
+    from nst.reports.sweep_plan import SweepPlan
+
+    plan = SweepPlan.read(sweep.folders[0])
+    return list(plan.overrides) if plan else []
+
+
+def summary(sweeps: Sequence[Finished]) -> str:
+    """The table of all claims, a column for each network."""
+    networks = list(dict.fromkeys(each.network for each in sweeps))
+    lines = [
+        f"| study | claim | {' | '.join(networks)} |",
+        f"|---|---|{'---|' * len(networks)}",
+    ]
+    for study in dict.fromkeys(each.study.name for each in sweeps):
+        of_study = {each.network: each for each in sweeps if each.study.name == study}
+        claims = next(iter(of_study.values())).study.claims
+        for number, claim in enumerate(claims):
+            cells = [
+                _cell(of_study[network].finding.claims[number]) if network in of_study else "–"
+                for network in networks
+            ]
+            name = f"[`{study}`](#{study})" if number == 0 else ""
+            lines.append(f"| {name} | {claim.sentence} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(found: ClaimFinding) -> str:
+    number = found.together.number
+    return f"{MARKS[found.together.verdict]}{f', {number}' if number else ''}"
+
+
+def section(each: Finished, remarks: Sequence[str], images: Path) -> str:
+    """One sweep: its command, its claims, remarks and pictures."""
+    command, runnable = command_of(each.sweep)
+    lines = [f"### {each.heading}", "", f"```{'bash' if runnable else 'text'}", command, "```", ""]
+    lines += [f"{_setting(each.sweep)} {each.judge}", ""]
+    lines += ["| claim | verdict | in numbers |", "|---|---|---|"]
+    for found in each.finding.claims:
+        answers = [(title, given) for title, given in found.panels if title]
+        texts = [
+            found.together.text,
+            *(f"*{title}*: {a.verdict}. {a.text}" for title, a in answers),
+        ]
+        mark = MARKS[found.together.verdict]
+        lines.append(f"| {found.claim.sentence} | {mark} | {'<br>'.join(texts)} |")
+    lines += ["", *([*remarks, ""] if remarks else [])]
+    for name in pictures(each, images):
+        lines += [f"![{each.study.question} {name.partition('.')[0]}](images/{name})", ""]
+    return "\n".join(lines)
+
+
+def _setting(sweep: Sweep) -> str:
+    """Size, steps, seeds, time and machine of the runs, in a sentence."""
+    runs = sweep.runs
+    size, steps = (sorted(set(runs[key])) for key in ("config.size", "steps"))
+    seeds = sorted(set(runs["config.seed"]))
+    hours = float(runs["seconds"].sum()) / 60
+    machine = ", ".join(sorted(set(runs["device_name"])))
+    return (
+        f"{len(runs)} runs of {_listed(steps)} steps at {_listed(size)} px, "
+        f"seed{'s' * (len(seeds) > 1)} {_listed(seeds)}; {hours:.0f} minutes of "
+        f"{_listed(sorted(set(runs['threads'])))} thread on {machine}."
+    )
+
+
+def _listed(values: Sequence[object]) -> str:
+    return ", ".join(map(str, values))
+
+
+def pictures(each: Finished, images: Path) -> list[str]:
+    """Write the report of a sweep, and copy its first sheet and its study's figures as small files.
+
+    Args:
+        each: the sweep
+        images: the folder of the documentation's pictures
+
+    Returns:
+        Names of the files.
+    """
+    beside = report(list(each.sweep.folders)).parent / "report"
+    sheet = next(f for f in sorted(beside.glob("contact_sheet*.png")))
+    names = [f"{each.stem}.jpg"]
+    with Image.open(sheet) as image:
+        image.thumbnail((WIDTH, 4 * WIDTH), Image.Resampling.LANCZOS)
+        image.convert("RGB").save(images / names[0], quality=82, optimize=True)
+    for figure in each.study.comparison.figures:
+        for file in sorted(beside.glob(f"{figure}*.png"))[:1]:
+            names.append(f"{each.stem}_{figure}.png")
+            with Image.open(file) as image:
+                image.convert("RGB").quantize(128).save(images / names[-1], optimize=True)
+    return names
+
+
+def kept_remarks(page: Path) -> dict[str, list[str]]:
+    """{heading: its lines that begin with ``>``} of an earlier page."""
+    remarks: dict[str, list[str]] = {}
+    heading = ""
+    for line in page.read_text(encoding="utf-8").splitlines() if page.is_file() else ():
+        if line.startswith("#"):
+            heading = line.lstrip("# ")
+        elif line.startswith(">"):
+            remarks.setdefault(heading, []).append(line)
+    return remarks
+
+
+def page_of(sweeps: Sequence[Finished], remarks: Mapping[str, Sequence[str]], images: Path) -> str:
+    """The whole page."""
+    parts = [HEAD, "\n".join([*remarks.get("What the studies found", []), ""]), summary(sweeps)]
+    for name in dict.fromkeys(each.study.name for each in sweeps):
+        of_study = [each for each in sweeps if each.study.name == name]
+        study = of_study[0].study
+        parts.append(f"\n## {name}\n\n{study.question} **Published:** {study.published}\n")
+        parts += [
+            "\n" + section(each, remarks.get(each.heading, []), images).rstrip() + "\n"
+            for each in of_study
+        ]
+    return "".join(parts)
+
+
+def main() -> None:
+    """Write the page and its pictures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("page", type=Path, help="a Markdown file; pictures go to images/ beside it")
+    parser.add_argument("folders", nargs="+", type=Path, help="of studies' sweeps, in their order")
+    arguments = parser.parse_args()
+    images = arguments.page.parent / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    try:
+        sweeps = [read(folder) for folder in arguments.folders]
+        text = page_of(sweeps, kept_remarks(arguments.page), images)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    arguments.page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
