@@ -95,6 +95,7 @@ CLAIMS = (
         f"{LOSSY + 5:g} dB.",
         "Grain in colour that the layer does not see lowers PSNR as lost detail does.",
         _deep_loses_detail,
+        ("too_short", "too_small", "not_a_picture", "content_absent", "repeated"),
     ),
     Claim(
         "deep_layers_keep_edges",
@@ -133,4 +134,5 @@ STUDY = Study(
     ),
     columns=KEY,
     figures=figures,
+    task="content",
 )
