@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,16 @@ def test_every_folder_has_its_place() -> None:
 def test_a_package_has_few_modules(name: str) -> None:
     modules = [f for f in (ROOT / "nst" / name).glob("*.py") if f.stem != "__init__"]
     assert len(modules) <= MODULES.get(name, 10)
+
+
+def test_every_package_is_installed() -> None:
+    """An editable install finds a package that is not listed; a wheel lacks it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = set(project["tool"]["setuptools"]["packages"]) - {"nst.conf"}
+    folders = [
+        f.parent for top in ("nst", "experiments") for f in (ROOT / top).rglob("__init__.py")
+    ]
+    assert listed == {".".join(folder.relative_to(ROOT).parts) for folder in folders}
 
 
 def test_run_is_short() -> None:

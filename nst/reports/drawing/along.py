@@ -70,7 +70,8 @@ def along(
             _scale(axes, column, numbers(sweep, column))
             axes.set_ylabel(measure_label(column, high - 0.1))
             axes.grid(visible=False, axis="x")
-        name_ticks(plots[-1], axis, width - MARGIN)
+        low = name_ticks(plots[-1], axis, width - MARGIN)
+        figure.set_figheight(figure.get_figheight() + max(0.0, low - 0.15))
         if by is not None:
             add_legends(figure, [key_of(by, linestyle="-" if joined else "")])
         figure.align_ylabels(list(plots))

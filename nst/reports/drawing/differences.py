@@ -18,6 +18,7 @@ from nst.reports.measuring.differences import Difference
 _MAX_SHOWN = 4
 _GREY = 127.5
 _LEFT, _RIGHT, _GAP, _BELOW, _LINE = 0.4, 0.56, 0.08, 0.52, 0.125  # inches
+_TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 80, 100, 150, 200)
 _CHANNELS = (("red", "#d55e00", "-"), ("green", "#009e73", (0, (4, 1.2))), ("blue", "#0072b2", "-"))
 """Colours that are told apart by everybody, in place of red, green and blue themselves."""
 
@@ -173,6 +174,7 @@ def _draw_histograms(plots: Sequence[Axes], shown: Sequence[Difference]) -> None
     step = max(1, 2 * int(top / 40) + 1)  # odd, so that a bin has zero in its middle
     count = int(top / step) + 1
     edges = (np.arange(-count, count + 2) - 0.5) * step
+    tick = max(each for each in _TICKS if each <= max(1, 0.65 * edges[-1]))
     highest = 0.0
     for axes, each in zip(plots, shown, strict=True):
         for channel, (_, color, dash) in enumerate(_CHANNELS):
@@ -184,7 +186,7 @@ def _draw_histograms(plots: Sequence[Axes], shown: Sequence[Difference]) -> None
         axes.set_xlabel("of 255", fontsize=SMALL)
     for axes in plots:
         axes.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.05 * highest))
-        axes.xaxis.set_major_locator(MaxNLocator(3, symmetric=True, integer=True))
+        axes.set_xticks([-tick, 0, tick])
         axes.yaxis.set_major_locator(MaxNLocator(3))
         if axes is not plots[0]:
             axes.tick_params(labelleft=False)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nst.reports.drawing.along import along
 from nst.reports.drawing.curves import loss_curves
 from nst.reports.drawing.differences import difference_figure
 from nst.reports.drawing.maps import metric_map
 from nst.reports.drawing.style import COLUMN, Drawing
 from nst.reports.drawing.values import numbers
-from nst.reports.measuring.differences import seed_groups
+from nst.reports.measuring.differences import compared_seeds
 from nst.reports.sweeps import Sweep
 
+_MAX_GROUPS = 6
 _COSTLY = ("init", "size", "backbone", "optimizer", "precision", "device", "sweep")
 """Axes that may change what a step costs."""
 
@@ -35,8 +38,18 @@ def general_figures(sweep: Sweep, width: float = COLUMN) -> dict[str, Drawing]:
             drawn["psnr_map"] = metric_map(sweep, axes[0], axes[1], column, width=width)
         else:
             drawn[column] = along(sweep, axes[0], [column], width=width)
-    for name, differences in seed_groups(sweep).items():
-        drawing = difference_figure(differences, width=width)
-        if drawing is not None:
-            drawn[name] = drawing
+    return drawn | _seed_differences(sweep, width)
+
+
+def _seed_differences(sweep: Sweep, width: float) -> dict[str, Drawing]:
+    """Differences between seeds for each of the first settings of the other axes."""
+    drawn, groups = {}, compared_seeds(sweep)
+    for group in groups[:_MAX_GROUPS]:
+        drawing = difference_figure([*group.between, *group.to_original], width=width)
+        if drawing is None:
+            continue
+        caption = ": ".join(filter(None, (", ".join(group.values), drawing.caption)))
+        if len(groups) > _MAX_GROUPS:
+            caption += f" The first {_MAX_GROUPS} of {len(groups)} settings have such a figure."
+        drawn[group.file_name] = replace(drawing, caption=caption)
     return drawn

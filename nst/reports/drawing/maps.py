@@ -6,6 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.image import AxesImage
 
 from nst.reports.drawing.style import (
     COLUMN,
@@ -41,43 +42,52 @@ def metric_map(
     """
     rows, columns = in_order(rows), in_order(columns)
     grid = mean_grid(sweep, rows, columns, column)
-    left = min(1.2, max(map(text_width, rows.labels)) + 0.1) + 0.25
-    cell = (width - left - 0.15) / len(columns.values)
     texts = _texts(grid)
-    shown = [text for text in texts.ravel() if text]
-    size, angle = _fit(shown, cell)
-    high = max(0.19, max(map(text_width, shown), default=0) + 0.05) if angle else 0.19
+    left = min(1.2, max(map(text_width, rows.labels)) + 0.1) + 0.25
+    room = width - left - 0.15  # of the map itself
+    size, angle = _fit(texts, room / len(columns.values))
+    names = [plain(wrapped(label, left - 0.25)) for label in rows.labels]
+    high = 0.065 + 0.125 * max(1 + name.count("\n") for name in names)
+    if angle:
+        high = max(high, max(map(text_width, texts.ravel())) + 0.08)
     with house_style():
-        mpl.rcParams["axes.grid"] = False
-        figure = new_figure(width, min(LIMIT, 1.15 + max(high, 0.19) * len(rows.values)))
+        figure = new_figure(width, min(LIMIT, 1.05 + high * len(rows.values)))
         axes = figure.subplots()
+        axes.grid(visible=False)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
-        top = TOPS.get(column, np.inf)
-        finite = np.minimum(grid[np.isfinite(grid)], top)
-        norm = Normalize(*((finite.min(), finite.max()) if finite.size else (0, 1)))
+        norm = _norm(grid, TOPS.get(column, np.inf))
         picture = axes.imshow(grid, aspect="auto", cmap=_MAP, norm=norm)
-        names = [plain(wrapped(label, left - 0.25)) for label in rows.labels]
         axes.set_yticks(range(len(names)), names)
-        name_ticks(axes, columns, width - left - 0.15)
         axes.set_ylabel(plain(rows.label))
+        low = name_ticks(axes, columns, room)
+        figure.set_figheight(figure.get_figheight() + max(0.0, low - 0.15))
         if size >= _LEAST:
             _write_numbers(axes, grid, texts, norm, size, angle)
-        ends = "max" if (grid > top).any() else "neither"
-        bar = figure.colorbar(
-            picture,
-            ax=axes,
-            location="bottom",
-            aspect=12 * (width - left),
-            pad=0.02,
-            extend=ends,
-            extendfrac=0.03,
-        )
-        bar.outline.set_visible(False)
-        bar.set_label(plain(wrapped(f"mean {quantity(column).label}", width - left, FONT)))
+        _add_bar(axes, picture, f"mean {quantity(column).label}", room)
     text = f"Mean {quantity(column).name} of {repeats(sweep, (rows, columns))} for every pair of "
     text += f"{rows.label} (down) and {columns.label} (across)."
     return Drawing(figure, text + top_note(sweep, [column]))
+
+
+def _norm(grid: np.ndarray, top: float) -> Normalize:
+    """From the least number to the greatest, which is at most the scale's end."""
+    finite = np.minimum(grid[np.isfinite(grid)], top)
+    return Normalize(finite.min(), finite.max()) if finite.size else Normalize(0, 1)
+
+
+def _add_bar(axes: Axes, picture: AxesImage, label: str, room: float) -> None:
+    """The scale's bar, below, with a tip where numbers lie above its end."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    values = np.asarray(picture.get_array(), dtype=float)
+    is_over = bool((values[np.isfinite(values)] > (picture.norm.vmax or 0)).any())
+    bar = figure.colorbar(
+        picture, ax=axes, location="bottom", aspect=12 * room, pad=0.02,
+        extend="max" if is_over else "neither", extendfrac=0.03,
+    )  # fmt: skip
+    bar.outline.set_visible(False)
+    bar.set_label(plain(wrapped(label, room, FONT)))
 
 
 def mean_grid(sweep: Sweep, rows: Axis, columns: Axis, column: str) -> np.ndarray:
@@ -89,9 +99,9 @@ def mean_grid(sweep: Sweep, rows: Axis, columns: Axis, column: str) -> np.ndarra
     return grid
 
 
-def _fit(texts: list[str], cell: float) -> tuple[float, float]:
+def _fit(texts: np.ndarray, cell: float) -> tuple[float, float]:
     """Size in points and angle in degrees at which the widest number fits a cell's width."""
-    widest = max(map(text_width, texts), default=0.01) / SMALL  # inches for each point
+    widest = max(0.01, *map(text_width, texts.ravel())) / SMALL  # inches for each point
     lying = min(SMALL, 0.9 * cell / widest)
     if lying >= _LEAST:
         return lying, 0

@@ -63,9 +63,12 @@ class _Page:
         self.axes.set_axis_off()
         self.axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
 
-    def picture(self, image: Image.Image, x: float, y: float, width: float, height: float) -> None:
-        """An image as large as a box of this size holds it, in its upper left corner."""
+    def picture(
+        self, image: Image.Image, x: float, y: float, width: float, height: float, at: float = 0.5
+    ) -> None:
+        """An image as large as a box of this size holds it, at its top, from left (0) to right."""
         scale = min(width / image.width, height / image.height)
+        x += at * (width - scale * image.width)
         right, bottom = x + scale * image.width, y + scale * image.height
         limits = self.axes.get_xlim(), self.axes.get_ylim()
         self.axes.imshow(
@@ -216,7 +219,7 @@ class _Grid:
             page.label(head.label, x, _GAP, 9, va="top")
             wide = self._corner_width(head)
             if head.picture is not None:
-                page.picture(head.picture, x, _GAP + _LINE, wide, self.high / 2)
+                page.picture(head.picture, x, _GAP + _LINE, wide, self.high / 2, 0)
             x += wide
         labels = _ColumnLabels(self.columns, self.cell)
         for j, head in enumerate(self.columns):
@@ -241,7 +244,7 @@ class _Grid:
         allowed = max(high / 2, high - self.high)
         above = _high(*_fitted(head.label, room, allowed))
         page.label(head.label, _GAP, y, room, allowed, va="top")
-        page.picture(head.picture, _GAP, y + above, room, high - above)
+        page.picture(head.picture, _GAP, y + above, room, high - above, 0)
 
 
 def _in_lines(

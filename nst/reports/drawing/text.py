@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ft2font import FT2Font
 from matplotlib.textpath import TextToPath
 
 from nst.reports.drawing.style import FONT, SMALL
@@ -32,7 +33,7 @@ def plain(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _font():  # type: ignore[no-untyped-def]  # FT2Font has no stable name
+def _font() -> FT2Font:
     return get_font(findfont(_FAMILY))
 
 
@@ -87,13 +88,16 @@ def measure_label(column: str, room: float) -> str:
     return plain(wrapped(f"{of.name},", room, FONT) + f"\n{of.unit}")
 
 
-def name_ticks(axes: Axes, axis: Axis, room: float) -> None:
+def name_ticks(axes: Axes, axis: Axis, room: float) -> float:
     """An axis' name and values along x: beside each other where they fit, else slanted.
 
     Args:
         axes: where value number i stands at x = i
         axis: of a sweep
         room: the plot's width in inches
+
+    Returns:
+        How high the values are, in inches.
     """
     each = 0.92 * room / len(axis.values)
     places, labels = list(range(len(axis.values))), list(axis.labels)
@@ -102,13 +106,20 @@ def name_ticks(axes: Axes, axis: Axis, room: float) -> None:
     is_readable = each > 0.45 and max(text.count("\n") for text in broken) < 6
     if is_readable or all("\n" not in text for text in broken):
         axes.set_xticks(places, [plain(text) for text in broken])
-        return
+        return 0.125 * (1 + max(text.count("\n") for text in broken))
     if is_ordered(axis):
         step = 1 + int(0.11 / each)
         places, labels = places[::step], labels[::step]
     size = SMALL if each > 0.11 or is_ordered(axis) else max(4.0, SMALL * each / 0.11)
-    slanted = [plain(wrapped(label, 1.3)) for label in labels]
-    few_lines = max(text.count("\n") for text in slanted) * 0.12 + 0.15 < each
-    axes.set_xticks(places, slanted, fontsize=size)
+    rooms = (1.3, 2.0, 2.6)  # upright labels are longer where their lines would not fit
+    for long in rooms:
+        slanted = [wrapped(label, long, size) for label in labels]
+        across = 0.13 * size / SMALL * (1 + max(text.count("\n") for text in slanted))
+        if across < each:
+            break
+    angle = 45 if 1.2 * across < each else 90
+    axes.set_xticks(places, [plain(text) for text in slanted], fontsize=size)
     for tick in axes.get_xticklabels():
-        tick.set(rotation=45 if few_lines else 90, rotation_mode="anchor", ha="right", va="center")
+        tick.set(rotation=angle, rotation_mode="anchor", ha="right", va="center")
+    longest = max(text_width(text, size) for text in slanted)
+    return longest if angle == 90 else 0.71 * (longest + across)

@@ -47,30 +47,22 @@ def outside(figure: Figure) -> list[str]:
     """What lies outside a figure, or on what it should stand beside; [] for a good figure."""
     with house_style():  # as a figure is saved
         figure.draw_without_rendering()
-    page, wrong = figure.bbox.padded(1), []
-    for axes in figure.axes:
-        box = axes.get_tightbbox()
-        if box is not None and not inside(box.extents, page.extents):
-            wrong.append(f"{axes} {np.divide(box.extents, figure.dpi)}")
-    for legend in figure.legends:
-        box = legend.get_window_extent()
-        if not inside(box.extents, page.extents):
-            wrong.append(f"legend {np.divide(box.extents, figure.dpi)}")
-        wrong += [
-            f"legend on {axes}" for axes in figure.axes if box.overlaps(_tight(axes).padded(-1))
-        ]
-    return wrong + overlapping_labels(figure)
+        wrong = [f"{a}" for a in figure.axes if not within(figure, _tight(a))]
+        for legend in figure.legends:
+            box = legend.get_window_extent()
+            wrong += [] if within(figure, box) else [f"{legend} {box}"]
+            wrong += [f"legend on {a}" for a in figure.axes if box.overlaps(_tight(a).padded(-1))]
+        return wrong + overlapping_labels(figure)
 
 
 def _tight(axes: Axes) -> Any:
     return axes.get_tightbbox()
 
 
-def inside(small: Sequence[float], large: Sequence[float]) -> bool:
-    return bool(
-        small[0] >= large[0] and small[1] >= large[1]
-        and small[2] <= large[2] and small[3] <= large[3]
-    )  # fmt: skip
+def within(figure: Figure, box: Any) -> bool:
+    """Whether a box lies inside a figure; a pixel of 1/100 inch may be missing."""
+    page = figure.bbox.padded(1)
+    return bool(page.x0 <= box.x0 <= box.x1 <= page.x1 and page.y0 <= box.y0 <= box.y1 <= page.y1)
 
 
 def overlapping_labels(figure: Figure) -> list[str]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 from nst.reports.drawing.differences import chosen, difference_figure
 from nst.reports.drawing.distances import distances_figure
+from nst.reports.drawing.style import house_style
 from nst.reports.measuring.differences import Difference
 from nst.reports.sweeps import load_sweep
 from tests.reports.drawing.sample import LONG, legend_texts, outside
@@ -39,6 +42,18 @@ def test_nothing_lies_outside(count: int, shape: tuple[int, int], width: float) 
     assert drawing is not None
     assert outside(drawing.figure) == []
     assert drawing.figure.get_figwidth() == width
+
+
+@pytest.mark.parametrize("spread", [1, 4, 20, 70, 100])
+def test_labels_of_histograms_do_not_run_into_each_other(spread: float) -> None:
+    drawing = difference_figure([difference(name, spread) for name in NAMES])
+    assert drawing is not None
+    with house_style():
+        drawing.figure.draw_without_rendering()
+        plots = [axes for axes in drawing.figure.axes if axes.get_xlabel()]
+        boxes = [t.get_window_extent() for axes in plots for t in axes.get_xticklabels()]
+    assert len(boxes) == 9
+    assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
 
 
 def test_a_difference_is_drawn_on_grey_with_its_gain() -> None:
@@ -84,8 +99,9 @@ def test_distances_between_seeds_stand_beside_those_to_the_original(
 
 
 def test_seeds_of_one_setting_are_compared_without_a_legend(layers_and_seeds: Path) -> None:
-    one_layer = [layers_and_seeds / "0", layers_and_seeds / "1"]
-    drawing = distances_figure(load_sweep(one_layer))
+    for other_layer in ("2", "3"):
+        shutil.rmtree(layers_and_seeds / other_layer)
+    drawing = distances_figure(load_sweep([layers_and_seeds]))
     assert drawing is not None
     ticks = [tick.get_text() for tick in drawing.figure.axes[-1].get_xticklabels()]
     assert ticks == ["two seeds", "seed and original"]

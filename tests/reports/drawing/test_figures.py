@@ -35,6 +35,8 @@ def test_figures_of_real_runs_have_their_width_and_nothing_outside(
 ) -> None:
     drawn = general_figures(load_sweep([layers_and_seeds]), width)
     assert {"loss_curves", "psnr", "seed_difference_conv_1", "seed_difference_conv_4"} == set(drawn)
+    caption = drawn["seed_difference_conv_4"].caption
+    assert caption.startswith("conv_4: Differences of pictures: seed 0 − seed 1, ")
     for name, drawing in drawn.items():
         assert drawing.figure.get_figwidth() == width, name
         assert outside(drawing.figure) == [], name
