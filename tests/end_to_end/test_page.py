@@ -48,7 +48,7 @@ addEventListener("load", () => {
     return !tip.hidden && inside && tip.textContent.length > 20;
   };
   seen.tips = all("a.word").slice(0, 8).map(each => { each.focus(); return shown(); });
-  word.blur(); seen.blurred = tip.hidden;
+  word.focus(); word.blur(); seen.blurred = tip.hidden;
   word.click(); seen.tapped = shown();
   dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"})); seen.escaped = tip.hidden;
   const cell = document.querySelector(".cell"), dialog = document.getElementById("large");
