@@ -148,8 +148,8 @@ def stub_measuring(monkeypatch: pytest.MonkeyPatch, problem: str | None = None) 
     def measured(sweep: Sweep, judge: object) -> Sweep:
         rng = np.random.default_rng(0)
         count = len(sweep.runs)
-        numbers = {name: rng.uniform(0, 1, count) for name in MEASURES}
-        words = {name: [problem] * count for name in (*PROBLEMS, "problem")}
+        numbers: dict[str, Any] = {name: rng.uniform(0, 1, count) for name in MEASURES}
+        words: dict[str, Any] = {name: [problem] * count for name in (*PROBLEMS, "problem")}
         runs = sweep.runs.assign(**numbers, **words)
         return Sweep(**{**vars(sweep), "runs": runs})
 

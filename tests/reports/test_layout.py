@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -30,11 +31,12 @@ def product(**axes: str) -> list[list[str]]:
     return jobs
 
 
-def study(**changes: object) -> Study:
+def study(**changes: Any) -> Study:
     """A study with rows and columns of one's own."""
     weights = find_study("weights")
     assert weights is not None
-    return dataclasses.replace(weights, **{"rows": None, "columns": None, "axes": (), **changes})
+    bare: dict[str, Any] = {"rows": None, "columns": None, "axes": ()}
+    return dataclasses.replace(weights, **{**bare, **changes})
 
 
 def labels(panel: Panel) -> tuple[list[str], list[str]]:
