@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nst.reports.drawing.trade_off import trade_off
-
 from nst.reports.drawing.style import Drawing
+from nst.reports.drawing.trade_off import trade_off
 from nst.reports.findings.claims import Answer, Claim, Comparison, Study, Verdict
 from nst.reports.findings.samples import Samples, need_axis, numbers
 from nst.reports.sweeps import Sweep

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-from nst.reports.drawing.along import along
 
+from nst.reports.drawing.along import along
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study, Verdict
 from nst.reports.findings.samples import Samples, values_by_seed

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nst.reports.drawing.along import along
-
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study
 from nst.reports.findings.samples import Samples, by_depth, trends, values_by_seed

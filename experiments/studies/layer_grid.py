@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from nst.reports.drawing.maps import metric_map
 
+from nst.reports.drawing.maps import metric_map
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study, Verdict
 from nst.reports.findings.samples import Samples, by_depth, need_axis, numbers, trends

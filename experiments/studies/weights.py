@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-from nst.reports.drawing.trade_off import trade_off
 
 from nst.reports.drawing.style import Drawing
+from nst.reports.drawing.trade_off import trade_off
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study
 from nst.reports.findings.samples import Samples, numbers, rank_correlation
 from nst.reports.measuring.trust import CONTENT_KEPT
