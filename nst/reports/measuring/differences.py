@@ -154,9 +154,3 @@ def compared_seeds(sweep: Sweep) -> list[SeedGroup]:
             original = [d for d in to_originals(folders, labels) if not d.is_zero]
             found.append(SeedGroup(tuple(short(str(v)) for v in values), between, original))
     return found
-
-
-def seed_groups(sweep: Sweep, limit: int = 6) -> dict[str, list[Difference]]:
-    """{file name: differences} of the first groups: the pairs, then those to the original."""
-    groups = compared_seeds(sweep)[:limit]
-    return {group.file_name: [*group.between, *group.to_original] for group in groups}

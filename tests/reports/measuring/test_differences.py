@@ -11,9 +11,9 @@ from nst.errors import InputError
 from nst.pictures.measures import psnr, rms_difference
 from nst.reports.measuring.differences import (
     between_runs,
+    compared_seeds,
     difference,
     pixels,
-    seed_groups,
     to_originals,
 )
 from nst.reports.sweeps import load_sweep
@@ -103,29 +103,31 @@ def test_grey_pictures_have_three_equal_channels_and_others_are_named(tmp_path: 
             pixels(tmp_path / name)
 
 
-class TestSeedGroups:
+class TestComparedSeeds:
     def test_seeds_are_compared_with_each_other_and_with_the_original(
         self, layers_and_seeds: Path
     ) -> None:
         sweep = load_sweep([layers_and_seeds])
         (seeds,) = (axis for axis in sweep.axes if axis.key == "seed")
-        one_layer = replace(sweep, runs=sweep.runs.iloc[:2], axes=(seeds,))
-        ((name, differences),) = seed_groups(one_layer).items()
-        assert name == "seed_difference"
-        assert [each.name for each in differences] == [
-            *("seed 0 − seed 1", "seed 0 − original", "seed 1 − original"),
+        (group,) = compared_seeds(replace(sweep, runs=sweep.runs.iloc[:2], axes=(seeds,)))
+        assert (group.values, group.file_name) == ((), "seed_difference")
+        assert [each.name for each in group.between] == ["seed 0 − seed 1"]
+        assert [each.name for each in group.to_original] == [
+            *("seed 0 − original", "seed 1 − original"),
         ]
 
     def test_a_group_for_each_value_of_the_other_axes(self, layers_and_seeds: Path) -> None:
-        groups = seed_groups(load_sweep([layers_and_seeds]))
-        assert list(groups) == ["seed_difference_conv_1", "seed_difference_conv_4"]
-        assert all(group[0].name == "seed 0 − seed 1" for group in groups.values())
-        assert len(seed_groups(load_sweep([layers_and_seeds]), limit=1)) == 1
+        groups = compared_seeds(load_sweep([layers_and_seeds]))
+        assert [group.values for group in groups] == [("conv_1",), ("conv_4",)]
+        assert [group.file_name for group in groups] == [
+            *("seed_difference_conv_1", "seed_difference_conv_4"),
+        ]
 
     def test_without_seeds_there_are_none(self, layers_and_seeds: Path) -> None:
-        assert seed_groups(load_sweep([layers_and_seeds / "0"])) == {}
+        assert compared_seeds(load_sweep([layers_and_seeds / "0"])) == []
 
     def test_seeds_that_gave_one_picture_are_left_out(self, layers_and_seeds: Path) -> None:
         same = (layers_and_seeds / "0" / "image.png").read_bytes()
         (layers_and_seeds / "1" / "image.png").write_bytes(same)
-        assert list(seed_groups(load_sweep([layers_and_seeds]))) == ["seed_difference_conv_4"]
+        (group,) = compared_seeds(load_sweep([layers_and_seeds]))
+        assert group.values == ("conv_4",)
