@@ -24,7 +24,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from nst.reports.findings.studies import Study, find_study, study_names
+from nst.reports.findings.claims import Study
+from nst.reports.findings.studies import find_study, study_names
 
 RUNS = 500
 """As many as the largest study could have; W&B's own default is ten."""

@@ -40,7 +40,7 @@ def between_seeds(sweep: Sweep) -> list[Difference]:
     """
     pairs = between_runs(*_runs(sweep))
     if len(pairs) < 3:
-        raise CannotSayError(f"{len(sweep.runs)} seeds can be compared; three are needed")
+        raise CannotSayError(f"the seeds give {len(pairs)} pairs of one size, three are needed")
     if any(pair.is_zero for pair in pairs):
         raise CannotSayError("two seeds gave the same picture, so the seed decided nothing")
     return pairs
@@ -84,7 +84,8 @@ _MEASURE = (
 )
 _THRESHOLD = f"At most {NOISE:g}, which is nearer to noise than to a picture; partly up to 0.5."
 _OBJECTION = (
-    "Patches of colour larger than 8 pixels count as a picture, also where they are random."
+    "Patches of colour larger than 8 pixels count as a picture, also where they are random; a fine "
+    "pattern counts as noise, also where it is regular."
 )
 
 CLAIMS = (
@@ -94,7 +95,8 @@ CLAIMS = (
         "PSNR between the pictures of two seeds, in red, green and blue, over the pairs.",
         f"At least {SAME:g} dB, a difference of 25 of 255 or a tenth of the range (two unrelated "
         f"photographs have 6 to 11 dB); partly from {SAME - 5:g} dB.",
-        "Pixels count, not what is seen: two pictures with other grain are the same to the eye.",
+        "Pixels count, not what is seen: two pictures with other grain are the same to the eye. Of "
+        "a photograph with little contrast any two pictures are near each other.",
         _same_picture,
         NEEDS,
     ),
@@ -114,7 +116,7 @@ CLAIMS = (
         _THRESHOLD,
         _OBJECTION,
         _noise_to_original,
-        NEEDS,
+        (*NEEDS, "repeated"),
     ),
 )
 
@@ -138,4 +140,5 @@ STUDY = Study(
     ),
     columns="seed",
     figures=figures,
+    task="content",
 )

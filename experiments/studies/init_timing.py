@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-from nst.reports.drawing.along import along
 
+from nst.reports.drawing.along import along
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study, Verdict
 from nst.reports.findings.samples import Samples, values_by_seed
+from nst.reports.measuring.trust import CONTENT_KEPT, LEAST_STEPS
 from nst.reports.sweeps import Sweep
 
 KEY = "init"
@@ -25,14 +26,26 @@ MORE = 0.05
 
 def _both(sweep: Sweep, column: str) -> pd.DataFrame:
     table = values_by_seed(sweep, KEY, column)
-    missing = {"noise", "content"} - set(table)
-    if missing:
-        raise CannotSayError(f"both starts are needed, init=noise,content; {missing.pop()} is not "
-                             "there")  # fmt: skip
+    for start in ("noise", "content"):
+        if start not in table:
+            raise CannotSayError(f"both starts are needed, init=noise,content; {start} is missing")
     return table
 
 
+def _need_equal_work(sweep: Sweep) -> None:
+    """Check that times are of some steps, of one run at a time, on one kind of machine."""
+    if "steps" in sweep.runs and (sweep.runs["steps"] < LEAST_STEPS).any():
+        raise CannotSayError(f"times of fewer than {LEAST_STEPS} steps are of how a run begins")
+    if "batch" in sweep.runs and (sweep.runs["batch"] > 1).any():
+        raise CannotSayError("runs shared a batch, and each has its share of the batch's time")
+    for column, what in (("device_name", "devices"), ("threads", "numbers of threads")):
+        values = sweep.runs[column].dropna().unique() if column in sweep.runs else ()
+        if len(values) > 1:
+            raise CannotSayError(f"the runs had several {what}: {', '.join(map(str, values))}")
+
+
 def _steps_cost_the_same(sweep: Sweep) -> Answer:
+    _need_equal_work(sweep)
     table = _both(sweep, "seconds_per_step")
     ratio = Samples(table["content"] / table["noise"])
     text = (
@@ -50,12 +63,15 @@ def _steps_cost_the_same(sweep: Sweep) -> Answer:
 
 def _content_keeps_more(sweep: Sweep) -> Answer:
     table = _both(sweep, "content_kept")
+    if table["content"].mean() < CONTENT_KEPT:
+        raise CannotSayError("the content is not to be found, whatever the start was")
     more = Samples(table["content"] - table["noise"])
     text = (
         f"Content kept is {table['content'].mean():.3f} from the content and "
         f"{table['noise'].mean():.3f} from noise: {more} more."
     )
-    return more.answer(more.at_least(MORE, 0.0), text)
+    verdict = more.at_least(MORE, 0.0) if more.mean > 0 else Verdict.not_reproduced
+    return more.answer(verdict, text)
 
 
 CLAIMS = (
@@ -74,7 +90,8 @@ CLAIMS = (
         "content_start_keeps_more",
         "Starting from the content keeps more of it.",
         "Content kept from the content less content kept from noise, seed by seed.",
-        f"At least {MORE:g} more; partly if it is more at all.",
+        f"At least {MORE:g} more; partly if it is more at all. From the content, content kept must "
+        f"be {CONTENT_KEPT:g}, from where on it is found.",
         "With many more steps the two starts come nearer to each other.",
         _content_keeps_more,
     ),
@@ -95,7 +112,7 @@ STUDY = Study(
     question="What does the start image change in quality and in time?",
     published="A step costs the same; starting from the content keeps more of it.",
     claims=CLAIMS,
-    axes=(KEY,),
+    axes=(KEY, "init.kind"),
     comparison=Comparison(
         by="start",
         results=(
@@ -112,4 +129,5 @@ STUDY = Study(
     rows="init",
     columns="seed",
     figures=figures,
+    task="transfer",
 )

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nst.reports.drawing.along import along
-
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study
 from nst.reports.findings.samples import Samples, by_depth, trends, values_by_seed
@@ -95,6 +94,7 @@ CLAIMS = (
         f"{LOSSY + 5:g} dB.",
         "Grain in colour that the layer does not see lowers PSNR as lost detail does.",
         _deep_loses_detail,
+        ("too_short", "too_small", "not_a_picture", "content_absent", "repeated"),
     ),
     Claim(
         "deep_layers_keep_edges",
@@ -133,4 +133,5 @@ STUDY = Study(
     ),
     columns=KEY,
     figures=figures,
+    task="content",
 )

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
-from nst.reports.drawing.maps import metric_map
 
-from nst.config.layers import depth, expand
+from nst.reports.drawing.maps import metric_map
 from nst.reports.drawing.style import Drawing
-from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study
-from nst.reports.findings.samples import Samples, by_depth, need_axis, trends
+from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study, Verdict
+from nst.reports.findings.samples import Samples, by_depth, need_axis, numbers, trends
 from nst.reports.sweeps import Sweep
 
 ROWS, COLUMNS = "content_layer", "style_layers"
 DEEP = 8
 LAYOUT, RELATED = 0.6, 0.45
+ALONE = 0.5
 FARTHER = 1.5
 
 
@@ -30,16 +31,15 @@ def _grid(sweep: Sweep, column: str) -> pd.DataFrame:
     windows, layers = _windows(sweep), by_depth(sweep, ROWS)
     if len(layers) < 3:
         raise CannotSayError(f"{len(layers)} content layers; three are needed")
-    runs = sweep.runs.assign(_value=pd.to_numeric(sweep.runs[column]))
+    runs = sweep.runs.assign(_value=numbers(sweep, column))
     table = runs.pivot_table(index=COLUMNS, columns=ROWS, values="_value", dropna=False)
     return table.reindex(index=list(windows), columns=list(layers))
 
 
 def _windows(sweep: Sweep) -> dict[str, int]:
     """{window: depth of its first layer}, shallow first."""
-    axis, backbone = need_axis(sweep, COLUMNS, 2), str(sweep.runs["backbone.name"].iloc[0])
-    firsts = {value: depth(expand(value)[0], backbone) for value in axis.values if "[" not in value}
-    return dict(sorted(firsts.items(), key=lambda item: item[1]))
+    need_axis(sweep, COLUMNS, 2)
+    return by_depth(sweep, COLUMNS, ranges=True)
 
 
 def _early_keep_pixels(sweep: Sweep) -> Answer:
@@ -59,17 +59,23 @@ def _deep_keep_layout(sweep: Sweep) -> Answer:
     if not deep:
         raise CannotSayError(f"no content layer from conv_{DEEP} on was swept")
     layout = Samples(table[deep[-1]])
-    pixels = _grid(sweep, "ssim")[deep[-1]].mean()
+    pixels = float(_grid(sweep, "ssim")[deep[-1]].mean())
     text = f"At {deep[-1]} layouts correlate {layout} with the photograph's, at SSIM {pixels:.3f}."
-    return layout.answer(layout.at_least(LAYOUT, RELATED), text)
+    verdict = layout.at_least(LAYOUT, RELATED)
+    if verdict is Verdict.reproduced and not pixels <= ALONE:
+        verdict = Verdict.partly
+    return layout.answer(verdict, text)
 
 
 def _late_windows_bring_little(sweep: Sweep) -> Answer:
     table, windows = _grid(sweep, "style_distance"), _windows(sweep)
-    first, last = next(iter(windows)), list(windows)[-1]
-    if windows[first] > 1 or windows[last] < DEEP:
+    first, last = next(iter(windows), ""), next(reversed(windows), "")
+    if not windows or windows[first] > 1 or windows[last] < DEEP:
         raise CannotSayError(f"a window from conv_1 on and one from conv_{DEEP} on are needed")
-    ratio = Samples((table.loc[last] / table.loc[first]).tolist())
+    photo = float(np.mean(numbers(sweep, "photo_distance").dropna()))
+    if not table.loc[first].mean() < photo:
+        raise CannotSayError(f"{first} brings no style either: the photograph itself is as near")
+    ratio = Samples(table.T[last] / table.T[first])
     text = (
         f"Style distance is {table.loc[first].mean():.3f} with {first} and "
         f"{table.loc[last].mean():.3f} with {last}: {ratio} times as much."
@@ -92,7 +98,9 @@ CLAIMS = (
         "Deep content layers keep the photograph's layout alone.",
         "Correlation of picture and photograph in means over blocks of 16 × 16 pixels at the "
         f"deepest content layer (conv_{DEEP} or deeper), over the style windows.",
-        f"At least {LAYOUT:g}; partly from {RELATED:g}. Unrelated photographs have −0.4 to 0.4.",
+        f"At least {LAYOUT:g} at an SSIM of at most {ALONE:g}, where half of the pixels' structure "
+        f"is gone; partly from {RELATED:g}, whatever SSIM is. Unrelated photographs have −0.4 to "
+        "0.4.",
         "Layout is measured in colours, which the style changes on purpose.",
         _deep_keep_layout,
     ),
@@ -100,7 +108,8 @@ CLAIMS = (
         "late_windows_bring_little_style",
         "Late style windows bring little of the style.",
         "Style distance with the last window over that with the first, over the content layers.",
-        f"At least {FARTHER:g} times; partly from 1.1.",
+        f"At least {FARTHER:g} times; partly from 1.1. With the first window it must be less than "
+        "the photograph's own.",
         "The judge's early layers see colour and fine strokes, which only early windows ask for.",
         _late_windows_bring_little,
     ),
@@ -136,4 +145,5 @@ STUDY = Study(
     rows=ROWS,
     columns=COLUMNS,
     figures=figures,
+    task="transfer",
 )

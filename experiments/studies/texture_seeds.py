@@ -13,7 +13,7 @@ import itertools
 from experiments.studies.content_seeds import between_seeds, figures
 from nst.pictures.measures import layout_correlation
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study
-from nst.reports.findings.samples import Samples
+from nst.reports.findings.samples import Samples, numbers
 from nst.reports.measuring.differences import pixels
 from nst.reports.sweeps import Sweep
 
@@ -24,14 +24,15 @@ NEEDS = ("too_short", "too_small", "not_a_picture")
 def _pictures_differ(sweep: Sweep) -> Answer:
     rms = Samples(pair.rms for pair in between_seeds(sweep))
     images = [pixels(sweep.folder(index) / "image.png") for index in sweep.runs.index]
-    agree = Samples(layout_correlation(a, b, 8) for a, b in itertools.combinations(images, 2))
+    pairs = [(a, b) for a, b in itertools.combinations(images, 2) if a.shape == b.shape]
+    agree = Samples(layout_correlation(a, b, 8) for a, b in pairs)
     text = f"Two seeds differ by {rms} of 255, and their means over 8 × 8 pixels correlate {agree}."
     return agree.answer(agree.at_most(UNRELATED, 0.7), text)
 
 
 def _equally_like_the_style(sweep: Sweep) -> Answer:
     between_seeds(sweep)
-    near = Samples(sweep.runs["style_distance"])
+    near = Samples(numbers(sweep, "style_distance"))
     if near.mean > LIKE:
         raise CannotSayError(
             f"style distance is {near}, above {LIKE:g}: these are no textures of the style"
@@ -49,7 +50,8 @@ CLAIMS = (
         "so that fine noise does not count, over the pairs: 1 is the same picture, 0 another "
         "arrangement.",
         f"At most {UNRELATED:g}, half way to another arrangement; partly up to 0.7.",
-        "Where the style has large patches at the border, padding can put them in the same place.",
+        "Where the style has large patches at the border, padding can put them in the same place; "
+        "a texture finer than 8 pixels correlates by chance, whatever it looks like.",
         _pictures_differ,
         NEEDS,
     ),
@@ -79,4 +81,5 @@ STUDY = Study(
     ),
     columns="seed",
     figures=figures,
+    task="texture",
 )

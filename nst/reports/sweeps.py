@@ -270,7 +270,8 @@ def _overrides(overrides: Sequence[str]) -> dict[str, str]:
     values = {}
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
-        if key.partition(".")[0] not in UNNAMED_KEYS and not key.startswith("hydra"):
+        unnamed = key.partition(".")[0] in UNNAMED_KEYS and key != "study.setting"
+        if not unnamed and not key.startswith("hydra"):
             values[key] = value
     return values
 

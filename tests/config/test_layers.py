@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
+from nst.backbones.load import load_backbone
 from nst.config import layers
 from nst.errors import InputError
 
@@ -94,3 +96,43 @@ def test_lists() -> None:
         layers.resolve([], "vgg19")
     with pytest.raises(InputError, match="unknown backbone"):
         layers.layers_of("resnet50")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "name", "pixels"),
+    [
+        ("vgg19", "input", 1),
+        ("vgg19", "conv_1", 1),
+        ("vgg19", "conv_2", 1),
+        ("vgg19", "pool_1", 2),
+        ("vgg19", "conv_3", 2),
+        ("vgg19", "relu3_1", 4),
+        ("vgg19", "block4_conv2", 8),
+        ("vgg19_mini", "conv_16", 16),
+        ("vgg19", "pool5", 32),
+        ("vgg16", "conv_13", 16),
+        ("vgg16", "conv_8", 8),
+        ("squeezenet1_0", "input", 1),
+        ("squeezenet1_0", "conv_1", 2),
+        ("squeezenet1_0", "pool_1", 4),
+        ("squeezenet1_0", "fire9", 16),
+    ],
+)
+def test_stride(backbone: str, name: str, pixels: int) -> None:
+    assert layers.stride(name, backbone) == pixels
+
+
+@pytest.mark.parametrize("backbone", ["vgg16_mini", "vgg19_mini", "squeezenet1_0"])
+def test_strides_are_those_of_the_networks_own_maps(backbone: str) -> None:
+    side, border = 192, 3  # SqueezeNet's first convolution has no padding
+    network = load_backbone(backbone, "random", "avg")
+    names = layers.layers_of(backbone)
+    with torch.no_grad():
+        features = network(torch.zeros(1, 3, side, side), names)
+    for name in names:
+        assert abs(features[name].shape[-1] - side / layers.stride(name, backbone)) <= border, name
+
+
+def test_a_stride_is_asked_of_a_layer_that_there_is() -> None:
+    with pytest.raises(InputError, match="no layer 'conv_17'"):
+        layers.stride("conv_17", "vgg19")

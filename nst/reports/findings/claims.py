@@ -82,7 +82,7 @@ class Claim:
     threshold: str
     objection: str
     decide: Callable[[Sweep], Answer]
-    needs: tuple[str, ...] = ("too_short", "too_small")
+    needs: tuple[str, ...] = ("too_short", "too_small", "not_a_picture", "repeated")
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ class Study:
         comparison: for a W&B workspace
         rows, columns: keys of the axes to lay out; None: by the general rule
         figures: the measured runs, a figure's width in inches → drawings of its own, by name
+        task: runs of another say nothing to its claims; None: any
     """
 
     name: str
@@ -126,3 +127,4 @@ class Study:
     rows: str | None = None
     columns: str | None = None
     figures: Callable[[Sweep, float], Mapping[str, Drawing]] = field(default=lambda _, __: {})
+    task: str | None = None

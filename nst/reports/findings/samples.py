@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from nst.config.layers import canonical, depth
+from nst.config.layers import depth, expand
 from nst.errors import InputError
 from nst.reports.findings.claims import Answer, CannotSayError, Verdict
+from nst.reports.findings.spelling import backbone_of
+from nst.reports.measuring.quantities import quantity
 from nst.reports.sweeps import Axis, Sweep
 
 
@@ -66,6 +68,9 @@ class Samples:
             return Verdict.reproduced
         return Verdict.partly if self.mean <= weaker else Verdict.not_reproduced
 
+    def __len__(self) -> int:
+        return len(self.values)
+
     def answer(self, verdict: Verdict, text: str, unit: str = "") -> Answer:
         """An answer with this number."""
         return Answer(verdict, text, self.mean, self.spread, len(self.values), unit)
@@ -74,17 +79,30 @@ class Samples:
         return f"{self.mean:.3g} ± {self.spread:.2g}"
 
 
+def numbers(sweep: Sweep, column: str) -> pd.Series[float]:
+    """A column of the runs as numbers; NaN where a run has none.
+
+    Raises:
+        CannotSayError: no run has one, as in records of before there was such a number.
+    """
+    values = sweep.runs[column] if column in sweep.runs else pd.Series(index=sweep.runs.index)
+    found = pd.to_numeric(values, errors="coerce").astype(float)
+    if found.notna().sum() == 0:
+        raise CannotSayError(f"the runs have no {quantity(column).name}")
+    return found
+
+
 def values_by_seed(sweep: Sweep, key: str, column: str) -> pd.DataFrame:
     """A column's numbers, a row for each seed and a column for each value of an axis.
 
     What varied besides is averaged over; a cell without a run is NaN.
 
     Raises:
-        CannotSayError: the axis did not vary.
+        CannotSayError: the axis did not vary, or there are no such numbers.
     """
     axis = need_axis(sweep, key, 2)
     seeds = sweep.runs["seed"].astype(str) if "seed" in sweep.runs else ""
-    runs = sweep.runs.assign(_seed=seeds, _value=pd.to_numeric(sweep.runs[column]))
+    runs = sweep.runs.assign(_seed=seeds, _value=numbers(sweep, column))
     table = runs.pivot_table(index="_seed", columns=key, values="_value", dropna=False)
     return table.reindex(columns=list(axis.values))
 
@@ -102,22 +120,32 @@ def need_axis(sweep: Sweep, key: str, least: int) -> Axis:
     return axis
 
 
-def by_depth(sweep: Sweep, key: str) -> dict[str, int]:
-    """{value: depth} of an axis of single layers, shallow first; other values are left out."""
-    axis = sweep.axis(key)
-    backbone = str(sweep.runs["backbone.name"].iloc[0])
-    depths = {}
+def by_depth(sweep: Sweep, key: str, ranges: bool = False) -> dict[str, int]:
+    """{value: depth} of an axis of single layers, shallow first; other values are left out.
+
+    Args:
+        sweep, key: the axis
+        ranges: of ranges instead, the depth of each one's first layer
+    """
+    axis, depths = sweep.axis(key), {}
     for value in axis.values if axis else ():
+        backbone = backbone_of(sweep, sweep.runs.index[sweep.runs[key] == value][0])
         try:
-            depths[value] = depth(canonical(value, backbone), backbone)
-        except InputError:  # a list of layers
+            first = expand(value)[0]
+            if (first != value) is ranges:
+                depths[value] = depth(first, backbone or "unknown")
+        except InputError:
             continue
     return dict(sorted(depths.items(), key=lambda item: item[1]))
 
 
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
-    """Spearman's, −1 to 1; NaN for fewer than two."""
-    return float(spearmanr(a, b).statistic) if len(a) > 1 else float("nan")
+    """Spearman's, −1 to 1; NaN for fewer than two, 0 where one of them does not move."""
+    if len(a) < 2:
+        return float("nan")
+    if len(set(a)) == 1 or len(set(b)) == 1:
+        return 0.0
+    return float(spearmanr(a, b).statistic)
 
 
 def trends(table: pd.DataFrame, order: Sequence[float]) -> Samples:

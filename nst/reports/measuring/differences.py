@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from nst.pictures.files import open_image
 from nst.pictures.measures import block_means, psnr_of
 from nst.reports.sweeps import Sweep, short
 
@@ -88,9 +88,12 @@ def difference(name: str, a: np.ndarray, b: np.ndarray) -> Difference:
 
 
 def pixels(file: Path) -> np.ndarray:
-    """An image file as (H, W, 3) uint8."""
-    with Image.open(file) as image:
-        return np.asarray(image.convert("RGB"))
+    """An image file as (H, W, 3) uint8.
+
+    Raises:
+        InputError: no such file, or not an image.
+    """
+    return np.asarray(open_image(file))
 
 
 def between_runs(folders: Sequence[Path], labels: Sequence[str]) -> list[Difference]:

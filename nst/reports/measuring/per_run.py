@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,19 @@ from torch import Tensor
 
 from nst.errors import InputError
 from nst.pictures.files import open_image, to_tensor
-from nst.pictures.measures import edge_correlation, layout_correlation, roughness
+from nst.pictures.measures import (
+    edge_correlation,
+    layout_correlation,
+    neighbor_correlation,
+    roughness,
+)
 from nst.reports.measuring.differences import pixels
 from nst.reports.measuring.judges import Judge, held_out_judge
 from nst.reports.measuring.trust import PROBLEMS, problems
 from nst.reports.sweeps import Sweep
 
-_MOST_STYLES = 12
+MOST_STYLES = 12
+"""Of a sweep over more styles, pictures are not compared with the others' styles."""
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +52,12 @@ def judge_of(sweep: Sweep, choice: str = "auto", weights: str | None = None) -> 
 def measured(sweep: Sweep, judge: Judge) -> Sweep:
     """The sweep with a column for each of :data:`MEASURES` and of the problems, and ``problem``.
 
-    ``problem`` says in words why a run's picture cannot be trusted, None where nothing is wrong.
+    ``problem`` says in words why a run's picture cannot be trusted, None where nothing is wrong;
+    ``picture`` is equal for equal pictures.
     """
-    styles = _styles(sweep)
-    rows = [_measure(sweep, index, judge, styles) for index in sweep.runs.index]
+    pictures = pd.Series([_digest(sweep.folder(i)) for i in sweep.runs.index], sweep.runs.index)
+    sweep = replace(sweep, runs=sweep.runs.assign(picture=pictures.astype(object)))
+    rows = [_measure(sweep, index, judge) for index in sweep.runs.index]
     columns = [*MEASURES, *PROBLEMS, "problem"]
     table = pd.DataFrame(rows, index=sweep.runs.index, columns=columns)
     table[list(MEASURES)] = table[list(MEASURES)].astype(float)
@@ -58,25 +67,34 @@ def measured(sweep: Sweep, judge: Judge) -> Sweep:
     return replace(sweep, runs=pd.concat([others, table], axis=1))
 
 
-def _styles(sweep: Sweep) -> dict[str, Path]:
-    """{value: the picture} of the styles of a sweep; none of a sweep over very many."""
-    axis = sweep.axis("style")
-    if axis is None or len(axis.values) > _MOST_STYLES:
-        return {}
-    first = sweep.runs.drop_duplicates("style")
-    return {
-        str(value): Path(folder) / "style.png"
-        for value, folder in zip(first["style"], first["folder"], strict=True)
-    }
+def _digest(folder: Path) -> str | None:
+    """The sha256 of a result's pixels; None where there is none."""
+    file = folder / "image.png"
+    return hashlib.sha256(pixels(file).tobytes()).hexdigest() if file.is_file() else None
 
 
-def _measure(sweep: Sweep, index: int, judge: Judge, styles: Mapping[str, Path]) -> dict[str, Any]:
+def _other_styles(sweep: Sweep, index: int) -> list[Path]:
+    """The style images of runs that differ from this one in style, content and seed alone.
+
+    None of a sweep over very many.
+    """
+    axis, runs = sweep.axis("style"), sweep.runs
+    if axis is None or len(axis.values) > MOST_STYLES:
+        return []
+    for other in sweep.axes:
+        if other.key not in ("style", "content", "seed"):
+            runs = runs[runs[other.key] == sweep.value(index, other.key)]
+    runs = runs[runs["style"] != sweep.value(index, "style")].drop_duplicates("style")
+    files = [Path(folder) / "style.png" for folder in runs["folder"]]
+    return [file for file in files if file.is_file()]
+
+
+def _measure(sweep: Sweep, index: int, judge: Judge) -> dict[str, Any]:
     folder = sweep.folder(index)
     values: dict[str, Any] = {}
     if (folder / "image.png").is_file():
-        own = sweep.value(index, "style")
-        others = [file for value, file in styles.items() if value != own and file.is_file()]
-        values = _on_content(folder, judge) | _on_style(folder, judge, others)
+        values = _on_content(folder, judge)
+        values |= _on_style(folder, judge, _other_styles(sweep, index))
         values |= _roughness(folder)
     wrong = problems(sweep, index, values)
     return {**values, **wrong, "problem": "; ".join(t for t in wrong.values() if t) or None}
@@ -110,10 +128,16 @@ def _on_style(folder: Path, judge: Judge, others: Sequence[Path]) -> dict[str, f
 
 
 def _roughness(folder: Path) -> dict[str, float]:
-    """Relative to the style's, where there is none to the content's."""
+    """Relative to the style's, where there is none to the content's; and what that one is like."""
     like = next((f for f in (folder / "style.png", folder / "content.png") if f.is_file()), None)
-    rough = roughness(pixels(like)) if like else 0.0
-    return {"roughness": roughness(pixels(folder / "image.png")) / rough} if rough else {}
+    if like is None:
+        return {}
+    original = pixels(like)
+    values = {"original_neighbors": neighbor_correlation(original.astype(float).mean(2))}
+    rough = roughness(original)
+    if rough:
+        values["roughness"] = roughness(pixels(folder / "image.png")) / rough
+    return values
 
 
 def _judged(measure: Callable[[Tensor, Tensor], float], image: Path, original: Path) -> float:

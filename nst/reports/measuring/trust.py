@@ -1,22 +1,25 @@
-"""Whether a run's picture can speak for anything: long enough, large enough, a picture at all.
+"""Whether a run's picture can speak for anything: long enough, large enough, a picture of its own.
 
 A claim names the problems that would make its runs say nothing, and leaves out runs that have one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from nst.config.layers import resolve, stride
 from nst.errors import InputError
+from nst.pictures.files import open_image
 from nst.pictures.measures import neighbor_correlation
 from nst.reports.measuring.differences import pixels
 from nst.reports.sweeps import Sweep
 from nst.runs.recording.read import load_trace
 
-PROBLEMS = ("too_short", "too_small", "not_a_picture", "content_absent")
+PROBLEMS = ("too_short", "too_small", "not_a_picture", "content_absent", "repeated")
 
 LEAST_STEPS = 20
 STILL_FALLING = 0.01
@@ -30,7 +33,10 @@ NOISE_NEIGHBORS = 0.5
 """Correlation of neighbouring grey pixels below which a picture may be noise (white noise has 0,
 photographs above 0.9, a mosaic of small tiles 0.55) …"""
 NOISE_ROUGHNESS = 3.0
-"""… and is, where it is also this many times as rough as its original."""
+"""… and is, where it is also this many times as rough as its original …"""
+NOISE_SHARE = 0.5
+"""… or neighbours correlate less than this share of what they do in the original: white noise is no
+rougher than a mosaic, and faint noise is smoother."""
 CONTENT_KEPT = 0.3
 """Content kept below which nobody finds the content; unrelated photographs have up to 0.2 …"""
 CONTENT_EDGES = 0.25
@@ -42,24 +48,30 @@ def problems(sweep: Sweep, index: int, values: Mapping[str, float]) -> dict[str,
 
     Args:
         sweep, index: the run
-        values: its measures, as far as it has them
+        values: its measures, as far as it has them, and ``original_neighbors``, the correlation of
+            neighbouring pixels in the style (without one, in the content)
     """
     found = (
         _too_short(sweep, index),
         _too_small(sweep, index),
         _not_a_picture(sweep, index, values),
         _content_absent(values),
+        _repeated(sweep, index),
     )
     return dict(zip(PROBLEMS, found, strict=True))
 
 
 def _too_short(sweep: Sweep, index: int) -> str | None:
-    folder = sweep.folder(index)
-    if not (folder / "trace.csv").is_file():
+    loss = _losses(sweep.folder(index) / "trace.csv")
+    steps = sweep.value(index, "steps") if loss is None else len(loss) - 1
+    if steps is not None and steps < LEAST_STEPS:
+        return f"only {max(0, int(steps))} steps"
+    if loss is None:
         return None
-    loss = load_trace(folder)["total"].to_numpy(dtype=float)
-    if len(loss) <= LEAST_STEPS:
-        return f"only {max(0, len(loss) - 1)} steps"
+    if not np.isfinite(loss[[0, -1]]).all():
+        return "its loss is not finite"
+    if 0 < loss[0] <= loss[-1]:
+        return "its loss did not fall"
     tenth = max(1, round(0.1 * (len(loss) - 1)))
     fall = (loss[-1 - tenth] - loss[-1]) / loss[0] if loss[0] > 0 else 0.0
     if fall <= STILL_FALLING:
@@ -67,38 +79,55 @@ def _too_short(sweep: Sweep, index: int) -> str | None:
     return f"its loss still fell by {100 * fall:.1f} % of the start's over the last tenth of steps"
 
 
+def _losses(trace: Path) -> np.ndarray | None:
+    """The loss of every step, the start's first; None where there is no such file or column."""
+    if not trace.is_file() or trace.stat().st_size == 0:
+        return None
+    table = load_trace(trace.parent)
+    return table["total"].to_numpy(dtype=float) if "total" in table else None
+
+
 def _too_small(sweep: Sweep, index: int) -> str | None:
     backbone, task = sweep.value(index, "backbone.name"), sweep.value(index, "task")
-    sides = [sweep.value(index, key) for key in ("width", "height")]
-    if backbone is None or None in sides:
+    result = [sweep.value(index, key) for key in ("width", "height")]
+    if backbone is None or None in result:
         return None
     keys = {"content": ["content_layer"], "texture": ["style_layers"]}
-    names = []
+    left = {}
     for key in keys.get(str(task), ["content_layer", "style_layers"]):
-        chosen = sweep.value(index, f"config.{key}")
-        try:
-            names += [] if chosen is None else resolve(chosen, str(backbone))
-        except InputError:  # a layer of another version
-            return None
-    if not names:
+        side = int(min(result))
+        style = sweep.folder(index) / "style.png"
+        if key == "style_layers" and style.is_file():  # of its own size
+            side = min(side, *open_image(style).size)
+        for layer in _layers(sweep.value(index, f"config.{key}"), str(backbone)):
+            left[layer] = side // stride(layer, str(backbone))
+    deepest = min(left, key=lambda layer: left[layer], default=None)
+    if deepest is None or left[deepest] >= LEAST_POSITIONS:
         return None
-    deepest = max(names, key=lambda name: stride(name, str(backbone)))
-    positions = int(min(sides)) // stride(deepest, str(backbone))
-    if positions >= LEAST_POSITIONS:
-        return None
-    return f"{positions} positions along a side are left at {deepest}, fewer than {LEAST_POSITIONS}"
+    return (
+        f"{left[deepest]} positions along a side are left at {deepest}, fewer than "
+        f"{LEAST_POSITIONS}"
+    )
+
+
+def _layers(chosen: str | list[str] | None, backbone: str) -> tuple[str, ...]:
+    """Canonical layers of a config; none where the network has no such layer (any more)."""
+    try:
+        return () if chosen is None else resolve(chosen, backbone)
+    except InputError:
+        return ()
 
 
 def _not_a_picture(sweep: Sweep, index: int, values: Mapping[str, float]) -> str | None:
     file = sweep.folder(index) / "image.png"
     if not file.is_file():
-        return None
+        return "it has no image.png"
     image = pixels(file)
     if image.std() < FLAT:
         return f"its picture is flat (standard deviation {image.std():.1f} of 255)"
     agree = neighbor_correlation(image.astype(np.float64).mean(2))
-    rough = values.get("roughness", float("nan"))
-    if agree >= NOISE_NEIGHBORS or rough < NOISE_ROUGHNESS:
+    rough, own = (values.get(key, math.nan) for key in ("roughness", "original_neighbors"))
+    if agree >= NOISE_NEIGHBORS or (rough < NOISE_ROUGHNESS and agree >= NOISE_SHARE * own):
         return None
     return f"its picture is noise (neighbouring pixels correlate {agree:.2f})"
 
@@ -108,3 +137,16 @@ def _content_absent(values: Mapping[str, float]) -> str | None:
     if not (kept < CONTENT_KEPT and edges < CONTENT_EDGES):
         return None
     return f"its content is not to be found (content kept {kept:.2f}, edges {edges:.2f})"
+
+
+def _repeated(sweep: Sweep, index: int) -> str | None:
+    """Another seed's picture once more is no second sample."""
+    picture = sweep.value(index, "picture")
+    if picture is None:
+        return None
+    same = sweep.runs[sweep.runs["picture"] == picture]
+    for axis in sweep.axes:
+        if axis.key != "seed":
+            same = same[same[axis.key] == sweep.value(index, axis.key)]
+    first = same.index[0]
+    return None if first == index else f"its picture is that of {sweep.label(first)}"
