@@ -66,6 +66,16 @@ def test_options_of_a_loss_leave_flags_where_they_are() -> None:
     ]
 
 
+@pytest.mark.parametrize("flags", [[], ["-m", "seed=0,1"]])
+def test_report_alone_is_the_switch(flags: list[str]) -> None:
+    switched = prepared([*flags, "report=false", "+report=true", "report.figure_width=7"])
+    assert switched == [
+        *flags,
+        *("report.enabled=false", "+report.enabled=true", "report.figure_width=7"),
+    ]
+    assert prepared([*flags, "report={enabled: false}"]) == [*flags, "report={enabled: false}"]
+
+
 def test_arguments_are_quoted_and_opened() -> None:
     assert prepared(["content=a (1).jpg", "loss.pixels.tv.beta=2.5", "size=64"]) == [
         *("content='a (1).jpg'", "++loss.pixels.tv.beta=2.5", "size=64"),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from experiments.report import main
+from nst.reports.write import Choices
 from tests.reports.sweeping import run_sweep
 
 
@@ -19,6 +20,17 @@ def test_the_command_prints_where_the_page_is(
     monkeypatch.setattr("sys.argv", ["report", str(folder), "--output", str(tmp_path / "out")])
     main()
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_options_reach_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr("experiments.report.report", lambda *arguments: given.extend(arguments))
+    options = ["--figure-width", "7", "--judge=vgg19", "--judge-weights=random", "--panels=30"]
+    monkeypatch.setattr("sys.argv", ["report", "a", "b", *options])
+    main()
+    assert given == [[Path("a"), Path("b")], None, Choices(7.0, "vgg19", "random", 30)]
 
 
 def test_what_cannot_be_reported_is_one_line(
