@@ -24,6 +24,7 @@ from nst.reports.findings.claims import Study, Verdict
 from nst.reports.findings.judging import StudyFinding
 from nst.reports.layout import Layout, Panel, note, originals, result
 from nst.reports.measuring.quantities import quantity
+from nst.reports.measuring.trust import MARKS
 from nst.reports.own_files import BESIDE, GENERATOR
 from nst.reports.sweeps import Missing, Sweep, run_command, short
 from nst.reports.tables import (
@@ -191,7 +192,7 @@ def _missing_line(missing: Missing) -> dict[str, str]:
 
 
 def _doubted(sweep: Sweep) -> list[dict[str, str]]:
-    """Runs whose pictures say nothing, and why."""
+    """Runs with a problem, and which."""
     return [
         {"label": sweep.label(index), "problem": str(sweep.value(index, "problem"))}
         for index in sweep.runs.index
@@ -254,6 +255,7 @@ def _page_cell(
         "label": sweep.label(index),
         "note": note(sweep, index),
         "problem": sweep.value(index, "problem"),
+        "mark": ", ".join(text for key, text in MARKS.items() if sweep.value(index, key)),
         "metrics": " · ".join(parts),
         "command": run_command(sweep.value(index, "overrides")),
         "file": _link(sweep.folder(index) / "image.png", folder),

@@ -25,14 +25,15 @@ def test_jobs_are_every_combination() -> None:
 def test_a_study_sweeps_what_its_size_says() -> None:
     full = study_params(composed("study=layer_ablation"), ["study=layer_ablation"])
     quick = study_params(composed("study=layer_ablation", "study.size=quick"), [])
-    assert full == {"content_layer": "conv_1,conv_2,conv_4,conv_8", "init": "noise"}
-    assert quick == {**full, "size": 128, "optimizer.steps": 100}
+    layers = "conv_1,conv_2,conv_4,conv_8"
+    assert full == {"content_layer": layers, "init": "noise", "seed": "0,1,2"}
+    assert quick == {**full, "size": 192, "optimizer.steps": 100}
 
 
 @pytest.mark.parametrize("override", ["content_layer=conv_3", "+content_layer=conv_3"])
 def test_the_command_line_replaces_an_axis_of_a_study(override: str) -> None:
     quick = composed("study=layer_ablation", "study.size=quick")
-    assert set(study_params(quick, [override])) == {"init", "size", "optimizer.steps"}
+    assert set(study_params(quick, [override])) == {"init", "seed", "size", "optimizer.steps"}
 
 
 def test_without_a_study_nothing_is_added() -> None:

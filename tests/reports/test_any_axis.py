@@ -69,5 +69,5 @@ def test_runs_that_cannot_be_trusted_are_named_and_say_nothing(
     assert composed.finding is not None
     assert composed.finding.verdict == "cannot say"
     assert '<span class="badge cannot">? cannot say</span>' in page
-    assert page.count("not to be trusted") == len(sweep.runs)
+    assert page.count("⚠ too short") == len(sweep.runs)
     assert page.count('<td class="text">its picture is flat</td>') == len(sweep.runs)

@@ -18,7 +18,7 @@ from nst.reports.drawing.style import (
     new_figure,
 )
 from nst.reports.drawing.text import name_ticks, plain, text_width, wrapped
-from nst.reports.drawing.values import TOPS, numbers, repeats, top_note
+from nst.reports.drawing.values import TOPS, capital, numbers, repeats, top_note
 from nst.reports.measuring.quantities import quantity
 from nst.reports.order import in_order
 from nst.reports.sweeps import Axis, Sweep
@@ -64,9 +64,11 @@ def metric_map(
         figure.set_figheight(figure.get_figheight() + max(0.0, low - 0.15))
         if size >= _LEAST:
             _write_numbers(axes, grid, texts, norm, size, angle)
-        _add_bar(axes, picture, f"mean {quantity(column).label}", room)
-    text = f"Mean {quantity(column).name} of {repeats(sweep, (rows, columns))} for every pair of "
-    text += f"{rows.label} (down) and {columns.label} (across)."
+        _add_bar(axes, picture, quantity(column).label, room)
+    runs = repeats(sweep, (rows, columns))
+    mean = "" if runs == "1 run" else f", mean of {runs}"
+    text = f"{capital(quantity(column).name)} for every pair of {rows.label} (down) and "
+    text += f"{columns.label} (across){mean}."
     return Drawing(figure, text + top_note(sweep, [column]))
 
 

@@ -58,7 +58,7 @@ class Answer:
         if self.value is None or not math.isfinite(self.value):
             return ""
         spread = "" if self.spread is None else f" ± {self.spread:.2g}"
-        return f"{self.value:.3g}{spread} {self.unit}".rstrip()
+        return f"{self.value:.3g}{spread} {self.unit}".rstrip().replace("-", "−")
 
 
 @dataclass(frozen=True)

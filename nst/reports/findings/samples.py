@@ -76,7 +76,7 @@ class Samples:
         return Answer(verdict, text, self.mean, self.spread, len(self.values), unit)
 
     def __str__(self) -> str:
-        return f"{self.mean:.3g} ± {self.spread:.2g}"
+        return f"{self.mean:.3g} ± {self.spread:.2g}".replace("-", "−")
 
 
 def numbers(sweep: Sweep, column: str) -> pd.Series[float]:

@@ -21,6 +21,11 @@ from nst.runs.recording.read import load_trace
 
 PROBLEMS = ("too_short", "too_small", "not_a_picture", "content_absent", "repeated")
 
+MARKS = dict(
+    zip(PROBLEMS, ("too short", "too small", "no picture", "content lost", "repeated"), strict=True)
+)
+"""What a picture with each problem is marked with."""
+
 LEAST_STEPS = 20
 STILL_FALLING = 0.01
 """Of the start's loss: a run whose loss falls by more over its last tenth is too short."""
