@@ -44,6 +44,7 @@ def _fidelity_falls(sweep: Sweep) -> Answer:
     depths = by_depth(sweep, KEY)
     if len(depths) < 3:
         raise CannotSayError(f"{len(depths)} layers were swept; three are needed")
+    _need_pictures(sweep, next(iter(depths)))
     table = values_by_seed(sweep, KEY, "psnr")[list(depths)]
     trend, means = trends(table, list(depths.values())), table.mean()
     text = (
@@ -51,6 +52,13 @@ def _fidelity_falls(sweep: Sweep) -> Answer:
         f"{means.index[-1]}; its rank correlation with depth is {trend}."
     )
     return trend.answer(trend.at_most(-0.9, -0.5), text)
+
+
+def _need_pictures(sweep: Sweep, layer: str) -> None:
+    """Check that a layer gave pictures; that deeper ones turn to noise is part of the finding."""
+    for index in sweep.runs.index[sweep.runs[KEY] == layer]:
+        if reason := sweep.value(index, "not_a_picture"):
+            raise CannotSayError(f"{sweep.label(index)}: {reason}")
 
 
 def _deep_keeps_edges(sweep: Sweep) -> Answer:
@@ -85,6 +93,7 @@ CLAIMS = (
         "Part of the loss is the starting noise that a deep layer does not see and total variation "
         "would remove: study.setting=free shows how much.",
         _fidelity_falls,
+        ("too_short", "too_small", "repeated"),
     ),
     Claim(
         "deep_layers_lose_detail",

@@ -56,7 +56,7 @@ def test_a_verdict_by_the_stated_thresholds(claim: str, runs: Sweep, verdict: st
     assert given.verdict == verdict, given.text
     assert given.count == 3
     assert given.value is not None
-    assert f"{given.value:.3g}" in given.text
+    assert f"{given.value:.3g}".replace("-", "−") in given.text
 
 
 CLAIMS = {
