@@ -228,8 +228,8 @@ class StudyConfig:
     )
     setting: StudySetting = _doc(
         "How the layer and seed studies optimise: published (white noise of 0.2, no total "
-        "variation, one scale, as in the literature) or free (as runs outside of a study: noise "
-        "of 0.05, total variation, textures from coarse to fine).",
+        "variation, one scale, as in the literature) or free (noise of 0.05, total variation of 1, "
+        "textures from coarse to fine, as runs outside of a study have them).",
         StudySetting.published,
     )
     sweep: dict[str, Any] = _doc(
