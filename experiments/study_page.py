@@ -12,7 +12,6 @@ again.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,8 +66,8 @@ class Finished:
     @property
     def stem(self) -> str:
         """What its pictures are called."""
-        network = re.sub(r"\W+", "_", self.network.split(",")[0]).strip("_").lower()
-        return f"study_{self.study.name}_{network}"
+        networks = "_".join(dict.fromkeys(map(str, self.sweep.runs["backbone.name"])))
+        return f"study_{self.study.name}_{networks}"
 
     @property
     def heading(self) -> str:
@@ -160,7 +159,8 @@ def section(each: Finished, remarks: Sequence[str], images: Path) -> str:
         lines.append(f"| {found.claim.sentence} | {mark} | {'<br>'.join(texts)} |")
     lines += ["", *([*remarks, ""] if remarks else [])]
     for name in pictures(each, images):
-        lines += [f"![{each.study.question} {name.partition('.')[0]}](images/{name})", ""]
+        kind = "pictures" if name.endswith(".jpg") else "figure"
+        lines += [f"![{each.heading}: {kind}](images/{name})", ""]
     return "\n".join(lines)
 
 
