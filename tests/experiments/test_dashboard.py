@@ -73,7 +73,7 @@ def test_panels_read_what_runs_log(
     dashboard.main(["--study", "layer_ablation"])
     panels = sections(server.views[0])["layer_ablation"]
     read = set().union(*map(keys, panels))
-    pictures = ("contact_sheet", "loss_curves", "psnr_by_depth")
+    pictures = ("contact_sheet", "loss_curves", "fidelity_by_depth")
     of_report = {f"layer_ablation/{name}" for name in pictures}
     logged = {key for row in server.run().history for key in row}
     assert of_report < read

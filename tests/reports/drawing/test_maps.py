@@ -19,7 +19,7 @@ def test_a_map_has_the_mean_of_each_pair_from_the_least_value_to_the_greatest() 
     assert np.asarray(plot.images[0].get_array()).tolist() == [[2, 4], [7, 5]]
     assert [text.get_text() for text in plot.texts] == ["2.00", "4.00", "7.00", "5.00"]
     assert drawing.caption == (
-        "Mean PSNR of 2 runs (seed) for every pair of size (down) and init (across)."
+        "PSNR for every pair of size (down) and init (across), mean of 2 runs (seed)."
     )
 
 
