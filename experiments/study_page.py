@@ -43,6 +43,7 @@ as reproduced, and how a reader could object. They stand in the module of the st
 beyond the threshold by more than its spread (one standard deviation over seeds, or over what the
 claim says), *partly* where the mean is beyond a weaker one, **not reproduced** where it is neither.
 It **cannot say** where runs are too few, still falling, too small for their layers, or no pictures.
+Times include waiting for other work on the machine.
 
 """
 
@@ -67,12 +68,17 @@ class Finished:
     def stem(self) -> str:
         """What its pictures are called."""
         networks = "_".join(dict.fromkeys(map(str, self.sweep.runs["backbone.name"])))
-        return f"study_{self.study.name}_{networks}"
+        return f"study_{self.study.name}_{networks}{'_all' if self.is_whole else ''}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every layer was swept, by ``study.layers=all``."""
+        return "study.layers=all" in self.sweep.command.split()
 
     @property
     def heading(self) -> str:
         """Of its section."""
-        return f"{self.study.name}, {self.network}"
+        return f"{self.study.name}, {self.network}{', every layer' if self.is_whole else ''}"
 
 
 def read(folder: Path) -> Finished:
@@ -126,7 +132,8 @@ def summary(sweeps: Sequence[Finished]) -> str:
         f"|---|---|{'---|' * len(networks)}",
     ]
     for study in dict.fromkeys(each.study.name for each in sweeps):
-        of_study = {each.network: each for each in sweeps if each.study.name == study}
+        # where a network has several sweeps of a study, the first
+        of_study = {each.network: each for each in reversed(sweeps) if each.study.name == study}
         claims = next(iter(of_study.values())).study.claims
         for number, claim in enumerate(claims):
             cells = [
@@ -169,12 +176,12 @@ def _setting(sweep: Sweep) -> str:
     runs = sweep.runs
     size, steps = (sorted(set(runs[key])) for key in ("config.size", "steps"))
     seeds = sorted(set(runs["config.seed"]))
-    hours = float(runs["seconds"].sum()) / 60
+    minutes = max(1, round(float(runs["seconds"].sum()) / 60))
     machine = ", ".join(sorted(set(runs["device_name"])))
     return (
         f"{len(runs)} runs of {_listed(steps)} steps at {_listed(size)} px, "
-        f"seed{'s' * (len(seeds) > 1)} {_listed(seeds)}; {hours:.0f} minutes of "
-        f"{_listed(sorted(set(runs['threads'])))} thread on {machine}."
+        f"seed{'s' * (len(seeds) > 1)} {_listed(seeds)}; {minutes} minute{'s' * (minutes > 1)} in all, "
+        f"threads: {_listed(sorted(set(runs['threads'])))}, on {machine}."
     )
 
 
@@ -202,7 +209,7 @@ def pictures(each: Finished, images: Path) -> list[str]:
         for file in sorted(beside.glob(f"{figure}*.png"))[:1]:
             names.append(f"{each.stem}_{figure}.png")
             with Image.open(file) as image:
-                image.convert("RGB").quantize(128).save(images / names[-1], optimize=True)
+                image.convert("RGB").quantize(256).save(images / names[-1], optimize=True)
     return names
 
 

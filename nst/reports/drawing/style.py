@@ -7,6 +7,7 @@ screen. Colours are told apart by the colour-blind (Okabe & Ito 2008; matplotlib
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ DASHES: tuple[Any, ...] = (
     (0, (8, 1.5)),
     (0, (3, 1, 1, 1, 1, 1)),
 )
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table of every font
 
 _NO_DATE: dict[str, dict[str, Any]] = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -84,3 +85,11 @@ def test_the_users_own_settings_change_no_figure(saved: Path, tmp_path: Path) ->
 def test_ordered_colors_are_all_seen_on_white() -> None:
     for red, green, blue, _ in colors(9):
         assert 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.75
+
+
+def test_embedding_a_font_says_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    figure, axes = one_plot()
+    axes.set_xlabel("PSNR, dB")
+    save_figure(figure, tmp_path / "a.pdf")
+    assert caplog.records == []
