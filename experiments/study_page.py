@@ -180,7 +180,8 @@ def _setting(sweep: Sweep) -> str:
     machine = ", ".join(sorted(set(runs["device_name"])))
     return (
         f"{len(runs)} runs of {_listed(steps)} steps at {_listed(size)} px, "
-        f"seed{'s' * (len(seeds) > 1)} {_listed(seeds)}; {minutes} minute{'s' * (minutes > 1)} in all, "
+        f"seed{'s' * (len(seeds) > 1)} {_listed(seeds)}; "
+        f"{minutes} minute{'s' * (minutes > 1)} in all, "
         f"threads: {_listed(sorted(set(runs['threads'])))}, on {machine}."
     )
 
