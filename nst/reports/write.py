@@ -43,6 +43,10 @@ from nst.reports.wording.captions import caption, captions_page, setting, sheet_
 from nst.reports.wording.latex import latex_table
 
 
+_SINGLE = ("psnr", "seconds_per_step")
+"""General figures of one measure, which a study that draws figures of its own has among them."""
+
+
 @dataclass(frozen=True)
 class Choices:
     """What whoever asks for a report chooses; None: as the runs' configs say.
@@ -169,7 +173,8 @@ def _draw(sweep: Sweep, study: Study | None, width: float) -> dict[str, Drawing]
     """The study's own figures, and the general ones that it does not replace."""
     of_study = dict(study.figures(sweep, width)) if study else {}
     general = general_figures(sweep, width)
-    return of_study | {k: f for k, f in general.items() if not (of_study and k == "psnr")}
+    replaced = _SINGLE if of_study else ()
+    return of_study | {name: f for name, f in general.items() if name not in replaced}
 
 
 @dataclass(frozen=True)
