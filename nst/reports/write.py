@@ -42,7 +42,6 @@ from nst.reports.tracking import log_report
 from nst.reports.wording.captions import caption, captions_page, setting, sheet_caption
 from nst.reports.wording.latex import latex_table
 
-
 _SINGLE = ("psnr", "seconds_per_step")
 """General figures of one measure, which a study that draws figures of its own has among them."""
 
