@@ -2,7 +2,7 @@
 
 Question: which published findings do the studies reproduce, and how sure is that?
 Command: ``python -m experiments.study_page docs/studies.md outputs/layer_ablation/DATE_full …``
-Cost: seconds for each sweep, whose report is written, too.
+Cost: seconds for each sweep, whose report is written as well.
 Finding: docs/studies.md.
 
 Remarks by hand are the page's lines that begin with ``>``; they are kept where the page is written
@@ -21,11 +21,11 @@ from PIL import Image
 
 from nst.errors import InputError
 from nst.reports.findings.claims import Study, Verdict
-from nst.reports.findings.judging import ClaimFinding, StudyFinding, judge
+from nst.reports.findings.judging import ClaimFinding, StudyFinding
 from nst.reports.findings.studies import find_study, study_names
-from nst.reports.measuring.per_run import judge_of, measured
+from nst.reports.sweep_plan import SweepPlan
 from nst.reports.sweeps import Sweep, load_sweep, quoted
-from nst.reports.write import report
+from nst.reports.write import Report, full_report
 
 WIDTH = 1100  # of a contact sheet, pixels
 LEFT_OUT = ("hydra.", "logger", "report")
@@ -50,19 +50,29 @@ Times include waiting for other work on the machine.
 
 @dataclass(frozen=True)
 class Finished:
-    """A sweep of a study, measured and judged.
+    """A sweep of a study with its report.
 
     Attributes:
-        sweep, study, finding: what it is and what it says
-        network: with its weights, in words
-        judge: the sentence that says which network measured
+        report: its pages and pictures, and what the runs say
+        study, finding: that it belongs to and what it says to it
     """
 
-    sweep: Sweep
+    report: Report
     study: Study
     finding: StudyFinding
-    network: str
-    judge: str
+
+    @property
+    def sweep(self) -> Sweep:
+        """Measured."""
+        return self.report.sweep
+
+    @property
+    def network(self) -> str:
+        """The networks that made the pictures; ImageNet's where the weights are a file."""
+        names = dict.fromkeys(str(name) for name in self.sweep.runs["backbone.name"])
+        shipped = set(self.sweep.runs["config.backbone.weights"]) == {"shipped"}
+        joined = ", ".join(f"`{name}`" for name in names)
+        return joined if shipped else f"ImageNet's {joined}"
 
     @property
     def stem(self) -> str:
@@ -81,33 +91,25 @@ class Finished:
         return f"{self.study.name}, {self.network}{', every layer' if self.is_whole else ''}"
 
 
-def read(folder: Path) -> Finished:
-    """One sweep, measured and judged.
+def finish(folder: Path) -> Finished:
+    """Write the report of one sweep.
 
     Raises:
         InputError: it is no study's, or holds no complete run.
     """
-    sweep = load_sweep([folder])
-    study = find_study(sweep.study)
+    study = find_study(load_sweep([folder]).study)
     if study is None:
         raise InputError(f"{folder}: not a study's sweep (studies: {', '.join(study_names())})")
-    network = judge_of(sweep)
-    sweep = measured(sweep, network)
-    return Finished(sweep, study, judge(study, sweep), network_of(sweep), network.sentence)
-
-
-def network_of(sweep: Sweep) -> str:
-    """The network that made the pictures, by name; ImageNet's where its weights are a file."""
-    names = dict.fromkeys(str(name) for name in sweep.runs["backbone.name"])
-    shipped = set(sweep.runs["config.backbone.weights"]) == {"shipped"}
-    joined = ", ".join(f"`{name}`" for name in names)
-    return joined if shipped else f"ImageNet's {joined}"
+    report = full_report([folder])
+    assert report.finding is not None  # its study has claims
+    return Finished(report, study, report.finding)
 
 
 def command_of(sweep: Sweep) -> tuple[str, bool]:
     """The command without folders and loggers, and whether anybody can run it as it stands."""
     overrides, runnable = [], True
-    for word in quoted(_overrides(sweep)):
+    plan = SweepPlan.read(sweep.folders[0]) or SweepPlan()
+    for word in quoted(plan.overrides):
         key, _, value = word.partition("=")
         if key.startswith(LEFT_OUT):
             continue
@@ -115,13 +117,6 @@ def command_of(sweep: Sweep) -> tuple[str, bool]:
             word, runnable = f"{key}={sweep.value(0, 'backbone.name').upper()}.safetensors", False
         overrides.append(word)
     return "python run.py -m " + " ".join(overrides), runnable
-
-
-def _overrides(sweep: Sweep) -> list[str]:
-    from nst.reports.sweep_plan import SweepPlan
-
-    plan = SweepPlan.read(sweep.folders[0])
-    return list(plan.overrides) if plan else []
 
 
 def summary(sweeps: Sequence[Finished]) -> str:
@@ -154,7 +149,7 @@ def section(each: Finished, remarks: Sequence[str], images: Path) -> str:
     """One sweep: its command, its claims, remarks and pictures."""
     command, runnable = command_of(each.sweep)
     lines = [f"### {each.heading}", "", f"```{'bash' if runnable else 'text'}", command, "```", ""]
-    lines += [f"{_setting(each.sweep)} {each.judge}", ""]
+    lines += [f"{_setting(each.sweep)} {each.report.judge}", ""]
     lines += ["| claim | verdict | in numbers |", "|---|---|---|"]
     for found in each.finding.claims:
         answers = [(title, given) for title, given in found.panels if title]
@@ -191,7 +186,9 @@ def _listed(values: Sequence[object]) -> str:
 
 
 def pictures(each: Finished, images: Path) -> list[str]:
-    """Write the report of a sweep, and copy its first sheet and its study's figures as small files.
+    """Copy a report's first sheet and its study's figures as small files.
+
+    Of figures that there are several of, as one for each layer, the middle one is taken.
 
     Args:
         each: the sweep
@@ -200,16 +197,16 @@ def pictures(each: Finished, images: Path) -> list[str]:
     Returns:
         Names of the files.
     """
-    beside = report(list(each.sweep.folders)).parent / "report"
-    sheet = next(f for f in sorted(beside.glob("contact_sheet*.png")))
+    files = list(each.report.pictures.values())
     names = [f"{each.stem}.jpg"]
-    with Image.open(sheet) as image:
+    with Image.open(files[0]) as image:
         image.thumbnail((WIDTH, 4 * WIDTH), Image.Resampling.LANCZOS)
         image.convert("RGB").save(images / names[0], quality=82, optimize=True)
     for figure in each.study.comparison.figures:
-        for file in sorted(beside.glob(f"{figure}*.png"))[:1]:
+        several = [file for file in files if file.stem.startswith(figure)]
+        if several:
             names.append(f"{each.stem}_{figure}.png")
-            with Image.open(file) as image:
+            with Image.open(several[len(several) // 2]) as image:
                 image.convert("RGB").quantize(256).save(images / names[-1], optimize=True)
     return names
 
@@ -228,7 +225,8 @@ def kept_remarks(page: Path) -> dict[str, list[str]]:
 
 def page_of(sweeps: Sequence[Finished], remarks: Mapping[str, Sequence[str]], images: Path) -> str:
     """The whole page."""
-    parts = [HEAD, "\n".join([*remarks.get("What the studies found", []), ""]), summary(sweeps)]
+    remark = remarks.get("What the studies found", [])
+    parts = [HEAD, *(f"{line}\n" for line in remark), "\n" if remark else "", summary(sweeps)]
     for name in dict.fromkeys(each.study.name for each in sweeps):
         of_study = [each for each in sweeps if each.study.name == name]
         study = of_study[0].study
@@ -251,7 +249,7 @@ def main() -> None:
     images = arguments.page.parent / "images"
     images.mkdir(parents=True, exist_ok=True)
     try:
-        sweeps = [read(folder) for folder in arguments.folders]
+        sweeps = [finish(folder) for folder in arguments.folders]
         text = page_of(sweeps, kept_remarks(arguments.page), images)
     except InputError as error:
         sys.exit(f"error: {error}")

@@ -2,7 +2,9 @@
 
 Question: what does the start image change in quality and in time?
 Command: ``python run.py -m study=init_timing``
-Cost: two starts × three seeds, 300 steps at 256 px.
+Cost: two starts × three seeds, 300 steps at 256 px. On the content, too, lies a little noise
+(``init.scale=0.05``), so that its seeds are repeats; published it has none
+(``init=content init.scale=0``).
 Finding: docs/studies.md.
 """
 

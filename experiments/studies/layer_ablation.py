@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from nst.reports.drawing.along import along
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study
-from nst.reports.findings.samples import Samples, by_depth, trends, values_by_seed
+from nst.reports.findings.samples import Samples, by_depth, need_pictures, trends, values_by_seed
 from nst.reports.sweeps import Sweep
 
 KEY = "content_layer"
@@ -44,7 +44,7 @@ def _fidelity_falls(sweep: Sweep) -> Answer:
     depths = by_depth(sweep, KEY)
     if len(depths) < 3:
         raise CannotSayError(f"{len(depths)} layers were swept; three are needed")
-    _need_pictures(sweep, next(iter(depths)))
+    need_pictures(sweep, KEY, next(iter(depths)))  # deeper ones may turn to noise
     table = values_by_seed(sweep, KEY, "psnr")[list(depths)]
     trend, means = trends(table, list(depths.values())), table.mean()
     text = (
@@ -52,13 +52,6 @@ def _fidelity_falls(sweep: Sweep) -> Answer:
         f"{means.index[-1]}; its rank correlation with depth is {trend}."
     )
     return trend.answer(trend.at_most(-0.9, -0.5), text)
-
-
-def _need_pictures(sweep: Sweep, layer: str) -> None:
-    """Check that a layer gave pictures; that deeper ones turn to noise is part of the finding."""
-    for index in sweep.runs.index[sweep.runs[KEY] == layer]:
-        if reason := sweep.value(index, "not_a_picture"):
-            raise CannotSayError(f"{sweep.label(index)}: {reason}")
 
 
 def _deep_keeps_edges(sweep: Sweep) -> Answer:

@@ -15,7 +15,7 @@ import pandas as pd
 from nst.reports.drawing.along import along
 from nst.reports.drawing.style import Drawing
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Comparison, Study, Verdict
-from nst.reports.findings.samples import Samples, values_by_seed
+from nst.reports.findings.samples import Samples, need_pictures, values_by_seed
 from nst.reports.sweeps import Sweep
 
 KEY = "style_layers"
@@ -37,10 +37,7 @@ def _need_first(sweep: Sweep, table: pd.DataFrame) -> None:
     """Check that conv_1-5 is there, and that its pictures are pictures."""
     if FIRST not in table or not table[FIRST].notna().any():
         raise CannotSayError(f"there is no run of {FIRST} that can be trusted")
-    for index in sweep.runs.index[sweep.runs[KEY] == FIRST]:
-        reason = sweep.value(index, "not_a_picture")
-        if reason:
-            raise CannotSayError(f"{sweep.label(index)}: {reason}")
+    need_pictures(sweep, KEY, FIRST)
 
 
 def _first_is_nearest(sweep: Sweep) -> Answer:

@@ -154,12 +154,13 @@ def depth(name: str, backbone: str) -> int:
     >>> depth("relu4_2", "vgg19"), depth("pool_2", "vgg19"), depth("input", "vgg19")
     (10, 4, 0)
     """
-    layer = canonical(name, backbone)
-    if layer == "input":
-        return 0
-    layers = layers_of(backbone)
-    before = layers[: layers.index(layer) + 1]
-    return sum(each.startswith(("conv", "fire")) for each in before)
+    return sum(each.startswith(("conv", "fire")) for each in _up_to(name, backbone))
+
+
+def _up_to(name: str, backbone: str) -> tuple[str, ...]:
+    """The layers before a layer and itself; none for the pixels."""
+    layer, layers = canonical(name, backbone), layers_of(backbone)
+    return () if layer == "input" else layers[: layers.index(layer) + 1]
 
 
 def stride(name: str, backbone: str) -> int:
@@ -168,12 +169,8 @@ def stride(name: str, backbone: str) -> int:
     >>> stride("relu4_2", "vgg19"), stride("pool_1", "vgg16"), stride("fire4", "squeezenet1_0")
     (8, 2, 4)
     """
-    layer = canonical(name, backbone)
-    if layer == "input":
-        return 1
-    layers = layers_of(backbone)
-    before = layers[: layers.index(layer) + 1]
-    stem = 1 if backbone in VGG_BLOCKS else 2  # SqueezeNet's first convolution halves, too
+    before = _up_to(name, backbone)
+    stem = 2 if before and backbone not in VGG_BLOCKS else 1  # SqueezeNet's first layer halves, too
     return int(stem * 2 ** sum(each.startswith("pool") for each in before))
 
 

@@ -28,7 +28,7 @@ from nst.reports.measuring.trust import MARKS
 from nst.reports.own_files import BESIDE, GENERATOR
 from nst.reports.sweeps import Missing, Sweep, run_command, short
 from nst.reports.tables import (
-    Comparison,
+    SideBySide,
     axes_of_groups,
     cell_text,
     compare,
@@ -327,7 +327,7 @@ def _means(sweep: Sweep) -> dict[str, Any] | None:
     }
 
 
-def _compared(comparison: Comparison | None) -> dict[str, Any] | None:
+def _compared(comparison: SideBySide | None) -> dict[str, Any] | None:
     """Each metric of each sweep, cell by cell, and the differences to the first sweep."""
     if comparison is None:
         return None

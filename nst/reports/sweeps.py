@@ -89,6 +89,13 @@ class Sweep:
         value: Any = self.runs.at[index, column] if column in self.runs else None
         return None if isinstance(value, float) and math.isnan(value) else value
 
+    def numbers(self, column: str) -> pd.Series[float]:
+        """A column of the runs; NaN where a run has no finite number there."""
+        if column not in self.runs:
+            return pd.Series(np.nan, self.runs.index, dtype=float)
+        values = pd.to_numeric(self.runs[column], errors="coerce").astype(float)
+        return values.where(np.isfinite(values))
+
     def folder(self, index: int) -> Path:
         """The folder of one run."""
         return Path(str(self.value(index, "folder")))

@@ -32,17 +32,13 @@ def metrics(sweep: Sweep) -> dict[str, str]:
 
 def has_numbers(sweep: Sweep, column: str) -> bool:
     """Whether any run has a number there."""
-    return column in sweep.runs and bool(_numbers(sweep.runs, column).notna().any())
-
-
-def _numbers(runs: pd.DataFrame, column: str) -> pd.Series[float]:
-    return pd.to_numeric(runs[column], errors="coerce").astype(float)
+    return column in sweep.runs and bool(sweep.numbers(column).notna().any())
 
 
 def told_columns(sweep: Sweep) -> list[str]:
     """The metrics that any run has, less those that are 0 in every run."""
     columns = [column for column in metrics(sweep) if column in sweep.runs]
-    return [c for c in columns if (_numbers(sweep.runs, c).fillna(0) != 0).any()]
+    return [c for c in columns if (sweep.numbers(c).fillna(0) != 0).any()]
 
 
 def metrics_table(sweep: Sweep) -> pd.DataFrame:
@@ -142,7 +138,7 @@ def axes_of_groups(sweep: Sweep) -> list[Axis]:
 def groups(sweep: Sweep) -> list[Group]:
     """The runs in groups, in the order of their first runs."""
     keys, columns = [axis.key for axis in axes_of_groups(sweep)], told_columns(sweep)
-    numbers = pd.DataFrame({column: _numbers(sweep.runs, column) for column in columns})
+    numbers = pd.DataFrame({column: sweep.numbers(column) for column in columns})
     found = []
     for values, indices in _grouped(sweep.runs, keys).items():
         part = numbers.loc[indices].to_numpy(dtype=float)
@@ -194,7 +190,7 @@ class ComparedCell:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SideBySide:
     """Sweeps cell by cell; the differences are those to the first."""
 
     sweeps: tuple[str, ...]
@@ -202,7 +198,7 @@ class Comparison:
     cells: list[ComparedCell]
 
 
-def compare(sweep: Sweep) -> Comparison | None:
+def compare(sweep: Sweep) -> SideBySide | None:
     """Several sweeps held against each other; None where there is one."""
     sides = sweep.axis("sweep")
     if sides is None:
@@ -214,18 +210,19 @@ def compare(sweep: Sweep) -> Comparison | None:
         ComparedCell(
             values,
             {
-                column: [_number(sweep.runs.loc[part], side, column) for side in sides.values]
+                column: [_number(sweep, part, side, column) for side in sides.values]
                 for column in columns
             },
         )
         for values, part in _grouped(sweep.runs, keys).items()
     ]
-    return Comparison(sides.values, axes, cells)
+    return SideBySide(sides.values, axes, cells)
 
 
-def _number(runs: pd.DataFrame, side: str, column: str) -> float | None:
+def _number(sweep: Sweep, part: list[int], side: str, column: str) -> float | None:
     """A metric of a sweep's run among these; None where it has none, or the run none."""
-    numbers = _numbers(runs[runs["sweep"] == side], column).dropna()
+    runs = sweep.runs.loc[part]
+    numbers = sweep.numbers(column).loc[runs.index[runs["sweep"] == side]].dropna()
     return float(numbers.iloc[0]) if len(numbers) else None
 
 

@@ -69,19 +69,31 @@ class Report:
         page: its page
         pictures: {name: PNG} in ``report/``, contact sheets first
         captions: {name: what stands below it}
-        finding: what the runs say to their study's claims; None in a free sweep
+        sweep: measured
+        study, finding: that it belongs to and what it says to it; None in a free sweep
+        judge: who measured style and content, in a sentence
     """
 
     page: Path
     pictures: dict[str, Path]
     captions: dict[str, str]
+    sweep: Sweep
+    study: Study | None
     finding: StudyFinding | None
+    judge: str
 
 
 def report(
     folders: Sequence[Path], output: Path | None = None, choices: Choices | None = None
 ) -> Path:
-    """Write the report of one folder or several; returns the page.
+    """As :func:`full_report`; returns the page alone."""
+    return full_report(folders, output, choices).page
+
+
+def full_report(
+    folders: Sequence[Path], output: Path | None = None, choices: Choices | None = None
+) -> Report:
+    """Write the report of one folder or several.
 
     Args:
         folders: of sweeps
@@ -100,11 +112,10 @@ def report(
         settings = report_settings(
             sweep, choices.figure_width, choices.judge, choices.judge_weights
         )
-        written = write_report(sweep, folder, find_study(sweep.study), settings, choices.panels)
+        return write_report(sweep, folder, find_study(sweep.study), settings, choices.panels)
     except Exception as error:
         mark_outdated(folder, str(error) or type(error).__name__)
         raise
-    return written.page
 
 
 def write_report(
@@ -139,8 +150,10 @@ def write_report(
     pictures = {name: files.folder / f"{name}.png" for name in composed.shown}
     page = write_page(folder, composed.page(folder, lambda name: pictures[name].read_bytes()))
     captions = {name: str(figure.caption) for name, figure in composed.shown.items()}
-    written = Report(page, pictures, captions, composed.finding)
-    _mirror(composed.sweep, study, written)
+    written = Report(
+        page, pictures, captions, composed.sweep, study, composed.finding, composed.judge
+    )
+    _mirror(written)
     return written
 
 
@@ -300,8 +313,9 @@ def claims_table(finding: StudyFinding) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _mirror(sweep: Sweep, study: Study | None, written: Report) -> None:
+def _mirror(written: Report) -> None:
     """The report as a W&B run of its own, where its runs were logged there, and as they were."""
+    sweep, study = written.sweep, written.study
     logged = sweep.runs.index[sweep.runs["config.logger.name"] == "wandb"]
     if logged.empty:
         return

@@ -21,7 +21,7 @@ from nst.reports.drawing.style import (
     new_figure,
 )
 from nst.reports.drawing.text import measure_label, name_ticks, plain, text_width, wrapped
-from nst.reports.drawing.values import TOPS, capital, names, numbers, repeats, top_note
+from nst.reports.drawing.values import TOPS, capital, names, repeats, top_note
 from nst.reports.order import in_order, is_ordered
 from nst.reports.sweeps import Axis, Sweep
 
@@ -55,7 +55,7 @@ def along(
     Raises:
         ValueError: no column has a number.
     """
-    shown = [column for column in columns if numbers(sweep, column).notna().any()]
+    shown = [column for column in columns if sweep.numbers(column).notna().any()]
     if not shown:
         raise ValueError(f"no run has a number for {', '.join(columns)}")
     axis, by = in_order(axis), in_order(by) if by else None
@@ -67,7 +67,7 @@ def along(
         for axes, column in zip(plots, shown, strict=True):
             axes.set_xlim(-0.5, len(axis.values) - 0.5)
             _draw_groups(axes, sweep, axis, by, column, joined)
-            _scale(axes, column, numbers(sweep, column))
+            _scale(axes, column, sweep.numbers(column))
             axes.set_ylabel(measure_label(column, high - 0.1))
             axes.grid(visible=False, axis="x")
         low = name_ticks(plots[-1], axis, width - MARGIN)
@@ -96,7 +96,7 @@ def _draw_groups(
     axes: Axes, sweep: Sweep, axis: Axis, by: Axis | None, column: str, joined: bool
 ) -> None:
     """Dots and means of one measure, those of the second axis' values side by side."""
-    values = numbers(sweep, column).clip(upper=TOPS.get(column, np.inf)).dropna()
+    values = sweep.numbers(column).clip(upper=TOPS.get(column, np.inf)).dropna()
     groups = looks(by) if by else {"": Look(BLUE, "o", "-")}
     room = (0.4 if joined else 0.7) / len(groups)
     for place, (value, look) in enumerate(groups.items()):

@@ -18,7 +18,7 @@ from nst.reports.measuring.differences import Difference
 _MAX_SHOWN = 4
 _GREY = 127.5
 _LEFT, _RIGHT, _GAP, _BELOW, _LINE = 0.4, 0.56, 0.08, 0.52, 0.125  # inches
-_TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 80, 100, 150, 200)
+_TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150, 200)
 _CHANNELS = (("red", "#d55e00", "-"), ("green", "#009e73", (0, (4, 1.2))), ("blue", "#0072b2", "-"))
 """Colours that are told apart by everybody, in place of red, green and blue themselves."""
 

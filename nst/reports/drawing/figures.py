@@ -9,7 +9,6 @@ from nst.reports.drawing.curves import loss_curves
 from nst.reports.drawing.differences import difference_figure
 from nst.reports.drawing.maps import metric_map
 from nst.reports.drawing.style import COLUMN, Drawing
-from nst.reports.drawing.values import numbers
 from nst.reports.measuring.differences import compared_seeds
 from nst.reports.sweeps import Sweep
 
@@ -32,7 +31,7 @@ def general_figures(sweep: Sweep, width: float = COLUMN) -> dict[str, Drawing]:
     if any(axis.key.startswith(_COSTLY) for axis in axes):
         columns.append("seconds_per_step")
     for column in columns:
-        if not axes or numbers(sweep, column).isna().all():
+        if not axes or sweep.numbers(column).isna().all():
             continue
         if len(axes) >= 2 and column == "psnr":
             drawn["psnr_map"] = metric_map(sweep, axes[0], axes[1], column, width=width)

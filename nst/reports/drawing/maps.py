@@ -18,7 +18,7 @@ from nst.reports.drawing.style import (
     new_figure,
 )
 from nst.reports.drawing.text import name_ticks, plain, text_width, wrapped
-from nst.reports.drawing.values import TOPS, capital, numbers, repeats, top_note
+from nst.reports.drawing.values import TOPS, capital, repeats, top_note
 from nst.reports.measuring.quantities import quantity
 from nst.reports.order import in_order
 from nst.reports.sweeps import Axis, Sweep
@@ -94,7 +94,7 @@ def _add_bar(axes: Axes, picture: AxesImage, label: str, room: float) -> None:
 
 def mean_grid(sweep: Sweep, rows: Axis, columns: Axis, column: str) -> np.ndarray:
     """Means over the runs of each pair of values, (rows, columns); NaN where there is no number."""
-    table = sweep.runs[[rows.key, columns.key]].assign(_value=numbers(sweep, column))
+    table = sweep.runs[[rows.key, columns.key]].assign(_value=sweep.numbers(column))
     means = table.groupby([rows.key, columns.key])["_value"].mean().unstack()
     means = means.reindex(index=list(rows.values), columns=list(columns.values))
     grid: np.ndarray = means.to_numpy(dtype=float)

@@ -15,7 +15,7 @@ from nst.reports.drawing.along import MARGIN
 from nst.reports.drawing.legends import INK, Look, add_legends, key_of, looks
 from nst.reports.drawing.style import BLUE, COLUMN, Drawing, house_style, new_figure
 from nst.reports.drawing.text import measure_label, plain, text_width, wrapped
-from nst.reports.drawing.values import capital, numbers
+from nst.reports.drawing.values import capital
 from nst.reports.measuring.quantities import quantity
 from nst.reports.order import in_order
 from nst.reports.sweeps import Axis, Sweep
@@ -47,7 +47,7 @@ def trade_off(
     Raises:
         ValueError: no run has both measures.
     """
-    points = pd.DataFrame({"x": numbers(sweep, x), "y": numbers(sweep, y)}).dropna()
+    points = pd.DataFrame({"x": sweep.numbers(x), "y": sweep.numbers(y)}).dropna()
     if points.empty:
         raise ValueError(f"no run has a number for both {x} and {y}")
     color, marker = (in_order(axis) if axis else None for axis in (color, marker))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 import pandas as pd
 
 from nst.reports.measuring.quantities import quantity
@@ -12,14 +11,6 @@ from nst.reports.sweeps import Axis, Sweep
 
 TOPS = {"psnr": 60.0}
 """Where a scale ends: equal pictures have a PSNR of 100 dB, which would flatten the rest."""
-
-
-def numbers(sweep: Sweep, column: str) -> pd.Series[float]:
-    """A column of the runs; NaN where a run has no number there."""
-    if column not in sweep.runs:
-        return pd.Series(np.nan, sweep.runs.index, dtype=float)
-    values = pd.to_numeric(sweep.runs[column], errors="coerce").astype(float)
-    return values.where(np.isfinite(values))
 
 
 def listed(words: Sequence[str]) -> str:
@@ -53,7 +44,7 @@ def repeats(sweep: Sweep, shown: Iterable[Axis | None]) -> str:
 
 def top_note(sweep: Sweep, columns: Iterable[str]) -> str:
     """A sentence for what lies above the end of its scale; empty where nothing does."""
-    above = [c for c in columns if c in TOPS and (numbers(sweep, c) > TOPS[c]).any()]
+    above = [c for c in columns if c in TOPS and (sweep.numbers(c) > TOPS[c]).any()]
     return "".join(
         f" {quantity(c).name} above {TOPS[c]:g} {quantity(c).unit} stands at {TOPS[c]:g}."
         for c in above

@@ -80,14 +80,13 @@ class Samples:
 
 
 def numbers(sweep: Sweep, column: str) -> pd.Series[float]:
-    """A column of the runs as numbers; NaN where a run has none.
+    """:meth:`Sweep.numbers` of a column that is needed.
 
     Raises:
         CannotSayError: no run has one, as in records of before there was such a number.
     """
-    values = sweep.runs[column] if column in sweep.runs else pd.Series(index=sweep.runs.index)
-    found = pd.to_numeric(values, errors="coerce").astype(float)
-    if found.notna().sum() == 0:
+    found = sweep.numbers(column)
+    if found.isna().all():
         raise CannotSayError(f"the runs have no {quantity(column).name}")
     return found
 
@@ -118,6 +117,17 @@ def need_axis(sweep: Sweep, key: str, least: int) -> Axis:
     if axis is None or count < least:
         raise CannotSayError(f"{count} value{'s' * (count != 1)} of {key}; {least} are needed")
     return axis
+
+
+def need_pictures(sweep: Sweep, key: str, value: str) -> None:
+    """Check that the runs of one value of an axis gave pictures.
+
+    Raises:
+        CannotSayError: one of them is noise or flat.
+    """
+    for index in sweep.runs.index[sweep.runs[key] == value]:
+        if reason := sweep.value(index, "not_a_picture"):
+            raise CannotSayError(f"{sweep.label(index)}: {reason}")
 
 
 def by_depth(sweep: Sweep, key: str, ranges: bool = False) -> dict[str, int]:
