@@ -1,13 +1,31 @@
-"""The one exception that means "your input, not our code"."""
+"""The exceptions that are not faults of the code: wrong input, and an interruption."""
 
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
 class InputError(ValueError):
     """Input that cannot work. Its message is one line: what is wrong, and what would be right."""
+
+
+class Interruption(KeyboardInterrupt):
+    """The process was asked to end: by Ctrl-C, ``kill``, a scheduler or a closed terminal.
+
+    Attributes:
+        signal: that asked for it
+    """
+
+    def __init__(self, number: int = signal.SIGINT):
+        self.signal = signal.Signals(number)
+        super().__init__(f"interrupted by {self.signal.name}")
+
+    @property
+    def exit_status(self) -> int:
+        """What a shell reports of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM."""
+        return 128 + self.signal
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

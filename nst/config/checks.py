@@ -48,10 +48,19 @@ def check(cfg: Config) -> None:
         cfg.gradient_checkpointing,
         "auto, true or false",
     )
+    _check_auto_or_count("threads", cfg.threads, 1, "auto or 1 or more")
+    expected = "auto (about every minute), a number of steps, or 0 (only when interrupted)"
+    _check_auto_or_count("checkpoint_every", cfg.checkpoint_every, 0, expected)
     for tag in cfg.logger.tags:
         require(1 <= len(tag) <= 64, "logger.tags", repr(tag), "tags of 1 to 64 characters")
     _check_weights("backbone.weights", cfg.backbone.weights)
     pixel_format(cfg.backbone.weights, cfg.backbone.input.name)
+
+
+def _check_auto_or_count(key: str, value: object, least: int, expected: str) -> None:
+    """``auto``, or a whole number."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= least
+    require(value == "auto" or is_count, key, value, expected)
 
 
 def _check_weights(key: str, weights: str) -> None:

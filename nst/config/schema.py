@@ -301,8 +301,26 @@ class Config:
         "true, false, or auto (where memory is short).",
         "auto",
     )
+    threads: Any = _doc(
+        "Processor threads of torch: 1 or more, or auto: as many as there are cores that this "
+        "process may use.",
+        "auto",
+        decides_picture=False,
+    )
     snapshot_every: int = _doc(
         "Save the image every so many steps; 0: never.", 0, decides_picture=False
+    )
+    checkpoint_every: Any = _doc(
+        "Save what a run needs to go on after it was killed, every so many steps; auto: about "
+        "every minute, 0: only when it is interrupted.",
+        "auto",
+        decides_picture=False,
+    )
+    resume: bool = _doc(
+        "Go on in the folder that hydra.run.dir (a sweep: hydra.sweep.dir) names: complete runs "
+        "stay as they are, an interrupted one continues from its checkpoint.",
+        False,
+        decides_picture=False,
     )
     logger: LoggerConfig = field(default_factory=LoggerConfig, metadata={"decides_picture": False})
     study: StudyConfig = field(default_factory=StudyConfig, metadata={"decides_picture": False})
