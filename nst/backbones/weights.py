@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nst.backbones.files.download import digest_prefix, downloaded
 from nst.backbones.network import Backbone
+from nst.config.samples import existing_file
 from nst.errors import InputError
 
 SHIPPED = {name: f"{name}.safetensors" for name in ("vgg16_mini", "vgg19_mini")}
@@ -46,8 +47,8 @@ def weights_path(name: str, weights: str) -> Path:
         return _imagenet_file(name)
     if weights == "caffe":
         return _caffe_file(name)
-    path = Path(weights).expanduser()
-    if not path.is_file():
+    path = existing_file(weights)
+    if path is None:
         raise InputError(
             f"backbone.weights={weights}: no such file; give a state dict's path, "
             "or one of imagenet, caffe, random, shipped"

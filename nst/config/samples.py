@@ -30,5 +30,13 @@ def check_source(source: str) -> None:
 
 def source_file(source: str) -> Path | None:
     """The file that a picture's name or path means; None for a sample and where there is none."""
-    path = Path(source).expanduser()
-    return path if source not in SAMPLES and path.is_file() else None
+    return None if source in SAMPLES else existing_file(source)
+
+
+def existing_file(path: str) -> Path | None:
+    """The file at a path, ``~`` expanded; None where no file is or can be."""
+    try:
+        file = Path(path).expanduser()
+        return file if file.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL, the home of nobody
+        return None

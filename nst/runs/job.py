@@ -13,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from nst.config import WEIGHTS, Config, used_images
+from nst.config.remarks import remarks
 from nst.config.samples import source_file
 from nst.errors import InputError
 from nst.pictures.files import quantize
@@ -53,6 +54,8 @@ def announce(cfg: Config, context: Context) -> None:
     """Warn of overrides that decide nothing."""
     if not start_is_random(cfg) and _mentions(context, "seed", "init.scale"):
         log.warning("seed and init.scale decide nothing here: %s", _HOW_TO_START_RANDOM)
+    for remark in remarks(cfg, context.overrides) if context.group is None else ():
+        log.warning("%s", remark)
 
 
 def conclude(outcome: Outcome, context: Context) -> dict[str, Any]:
