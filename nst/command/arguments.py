@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -19,7 +18,7 @@ from hydra.errors import HydraException
 
 from nst.command.quoting import quote_paths, quoted
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
-from nst.errors import did_you_mean, printable
+from nst.errors import InputError, did_you_mean, printable
 
 _OPEN = ("passes", "optimizer.default_steps", "study.sweep", *OPEN_KEYS)
 """Keys below which are names that the config does not list."""
@@ -36,26 +35,19 @@ _SWITCH = re.compile(r"^(\+{0,2})report=(?!\{)")
 
 
 def prepared(arguments: Sequence[str]) -> list[str]:
-    """The command line as Hydra takes it; exits where one cannot be.
+    """The command line as Hydra takes it.
 
     Args:
         arguments: the command line without the program's name
+
+    Raises:
+        InputError: an override that cannot be; Hydra alone says less, or hangs.
     """
     quoted_paths = quote_paths(arguments)
-    explain_faults(quoted_paths)
-    return open_keys(quoted_paths)
-
-
-def explain_faults(arguments: Sequence[str]) -> None:
-    """Exit with status 2 and one line where an override cannot be; Hydra alone says less.
-
-    Args:
-        arguments: the command line without the program's name
-    """
-    complaint = fault(arguments)
+    complaint = fault(quoted_paths)
     if complaint:
-        print(f"error: {complaint}", file=sys.stderr)
-        sys.exit(2)
+        raise InputError(complaint)
+    return open_keys(quoted_paths)
 
 
 def fault(arguments: Sequence[str]) -> str | None:

@@ -30,6 +30,8 @@ _PART = re.compile(
 )
 """What stands between two commas: a quoted text, or anything whose commas are in ``${…}``."""
 
+_PLAIN = re.compile(r"[\w./-]*", re.ASCII)
+
 _LONGEST_NAME = 8
 """A name with commas in it is looked for in up to so many parts of a list."""
 
@@ -113,10 +115,9 @@ def _name(name: str) -> str:
     is_file = _is_file(name)
     if is_file and _means_more(name):
         name = _here(name)
-    read = _read(name)
-    if read is _UNREADABLE or (is_file and (read != name or "${" in name)):
-        return quoted(_without_interpolation(name) if is_file else name)
-    return name
+    if is_file and not (_PLAIN.fullmatch(name) and _read(name) == name):
+        return quoted(_without_interpolation(name))
+    return quoted(name) if _read(name) is _UNREADABLE else name
 
 
 def _read(value: str) -> object:
@@ -153,8 +154,10 @@ def _leads_somewhere(name: str) -> bool:
 def quoted(text: str) -> str:
     r"""Any text as one value of Hydra's grammar, where a backslash counts before a quote only.
 
-    >>> print(quoted("it's"), quoted("C:\\a"), quoted("b\\"))
-    'it\'s' 'C:\a' 'b\\'
+    >>> print(quoted("it's"), quoted("'\""), quoted("C:\\a"), quoted("b\\"))
+    "it's" '\'"' 'C:\a' 'b\\'
     """
+    if "'" in text and not set(text) & {'"', "\\"}:
+        return f'"{text}"'
     escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
     return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"

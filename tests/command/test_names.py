@@ -23,6 +23,27 @@ def test_slugs_are_safe_short_and_different() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        *("../../x", "..", ".", "/etc/passwd", "a/../../b", "a\0b", "\\\\server\\share", "~", "-m"),
+        *("x" * 5000, "ü" * 5000, "🎨" * 200, "trailing. . ", "con", "NUL.txt", "com1", "a\nb"),
+        *("\udcff", "<script>", "content='größe.png'", "$(x)", "%00", ".hidden", "...", "   "),
+    ],
+)
+def test_no_name_leaves_its_folder(text: str, tmp_path: Path) -> None:
+    name = slug(text)
+    folder = tmp_path / name
+    folder.mkdir()
+    assert folder.resolve().parent == tmp_path.resolve()
+    assert [f.name for f in tmp_path.iterdir()] == [name]
+    assert len(name.encode()) <= 100
+    assert name.isascii()
+    assert name == name.strip(". -")
+    assert name.partition(".")[0].lower() not in ("con", "nul", "com1")
+    assert slug(text + "2") != name
+
+
+@pytest.mark.parametrize(
     ("overrides", "name"),
     [
         (["seed=3", "size=64"], "seed=3,size=64"),
