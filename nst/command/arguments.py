@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from nst.command.quoting import quote_paths, quoted
+from nst.command.names import quote_paths, quoted
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
 from nst.errors import InputError, did_you_mean, printable
 
@@ -41,13 +41,26 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         arguments: the command line without the program's name
 
     Raises:
-        InputError: an override that cannot be; Hydra alone says less, or hangs.
+        InputError: an override that cannot be (Hydra alone says less, or hangs), or
+            ``resume=true`` names no folder.
     """
     quoted_paths = quote_paths(arguments)
     complaint = fault(quoted_paths)
     if complaint:
         raise InputError(complaint)
+    _require_folder_to_go_on_in(arguments)
     return open_keys(quoted_paths)
+
+
+def _require_folder_to_go_on_in(arguments: Sequence[str]) -> None:
+    """Refuse a run that is to go on in a folder of its own, which is new and empty every time."""
+    keys = {argument.partition("=")[0].lstrip("+"): argument for argument in arguments}
+    resumes = re.fullmatch(r"\+*resume=(true|yes|on|1)", keys.get("resume", ""), re.IGNORECASE)
+    if resumes and not {"hydra.run.dir", "hydra.sweep.dir"} & keys.keys():
+        raise InputError(
+            "resume=true: name the folder to go on in, as hydra.run.dir=outputs/NAME (a sweep: "
+            "hydra.sweep.dir=outputs/sweeps/NAME)"
+        )
 
 
 def fault(arguments: Sequence[str]) -> str | None:

@@ -16,9 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nst.command import launcher
 from nst.command.arguments import fault, open_keys, unreadable
+from nst.command.folders import own_folder
 from nst.command.help import help_groups, help_keys, help_samples
-from nst.command.names import slug, unnamed_keys
-from nst.command.quoting import quoted
+from nst.command.names import quoted, slug, unnamed_keys
 from nst.config import OPEN_KEYS, Config, documented_keys, from_omegaconf
 from nst.config.values import explained
 from nst.errors import InputError, did_you_mean, printable
@@ -41,6 +41,8 @@ def register() -> None:
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
+    # kept with the config, so that jobs in other processes have the sweep's folder too
+    OmegaConf.register_new_resolver("nst.own_folder", own_folder, replace=True, use_cache=True)
 
 
 def compose(*overrides: str, **values: Any) -> Config:
