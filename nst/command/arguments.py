@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
@@ -13,6 +13,7 @@ from hydra.core.override_parser.types import (
     Override,
     QuotedString,
     RangeSweep,
+    Sweep,
 )
 from hydra.errors import HydraException
 
@@ -27,6 +28,7 @@ _SET_BY_OTHERS = {
     "study.name": "choose a study by study=NAME",
     "hydra": "Hydra's own keys are below it, as hydra.run.dir=FOLDER",
 }
+_CHOICE = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")
 _MOST_JOBS = 10_000
 _DEEPEST = 50
 _TOO_DEEP = f"expected brackets nested {_DEEPEST} times at most"
@@ -86,31 +88,52 @@ def _misread(argument: str) -> tuple[str | None, int]:
     """What is wrong with the value of an override; and how many values there are."""
     try:
         override = OverridesParser.create().parse_overrides([argument])[0]
-        values = _count(override)
+        return _misplaced(argument, override), _count(override)
     except HydraException as error:
         return unreadable(argument, error), 1
     except (ValueError, ArithmeticError) as error:  # of numbers that Hydra computes with
         return f"{argument}: {error}", 1
     except RecursionError:
         return f"{argument}: {_TOO_DEEP}", 1
-    if _depth(override.value()) > _DEEPEST or argument.count("${") > _DEEPEST:
-        return f"{argument}: {_TOO_DEEP}", 1
-    if override.key_or_group in GROUPS and not override.is_delete():
-        return _misnamed_choice(argument, override), values
-    name = "report.enabled" if override.key_or_group == "report" else override.key_or_group
-    key = documented_keys().get(name)
-    number = isinstance(override.value(), int | float) and not isinstance(override.value(), bool)
-    if key and key.values == "true/false" and number and override.value() not in (0, 1):
-        return f"{argument}: expected true or false", 1
-    if isinstance(override.value(), Glob) and "/" not in override.key_or_group:
-        return f"{argument}: glob() finds choices of a group, as loss=glob(gatys*), no files", 1
-    return None, values
+
+
+def _misplaced(argument: str, override: Override) -> str | None:
+    """What is wrong with a value that the grammar takes."""
+    value, name = override.value(), override.key_or_group
+    if _depth(value) > _DEEPEST or argument.count("${") > _DEEPEST:
+        return f"{argument}: {_TOO_DEEP}"
+    if any(isinstance(inner, Sweep | Glob) for outer in _items(value) for inner in _within(outer)):
+        return f"{argument}: a sweep cannot stand within another one or a list; write its values"
+    if name in GROUPS:
+        return None if override.is_delete() else _misnamed_choice(argument, override)
+    if isinstance(value, Glob) and "/" not in name:
+        return f"{argument}: glob() finds choices of a group, as loss=glob(gatys*), no files"
+    key = documented_keys().get("report.enabled" if name == "report" else name)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if key and key.values == "true/false" and is_number and value not in (0, 1):
+        return f"{argument}: expected true or false"
+    return None
+
+
+def _items(value: object) -> Sequence[object]:
+    """What a sweep, a list or a mapping consists of."""
+    if isinstance(value, ChoiceSweep):
+        return value.list
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list) else ()
+
+
+def _within(value: object) -> Iterator[object]:
+    """A value, and all that it consists of."""
+    yield value
+    for item in _items(value):
+        yield from _within(item)
 
 
 def _depth(value: object) -> int:
     """How deeply the lists and mappings of a value are nested."""
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, items), default=0)
+    return 1 + max(map(_depth, _items(value)), default=0)
 
 
 def unreadable(argument: str, error: HydraException) -> str:
@@ -157,7 +180,7 @@ def _misnamed_choice(argument: str, override: Override) -> str | None:
             continue  # keys of the group, and names that exist
         if isinstance(name, list) and len(name) == 1:
             name = name[0]
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not _CHOICE.fullmatch(name):
             none = {"logger": "logger=none", "preset": "~preset", "study": "~study"}.get(group)
             hint = f"; {none} makes none" if none else ""
             return f"{argument}: expected the name of one of its choices{hint}"

@@ -89,16 +89,29 @@ def one_line(error: Exception) -> str:
     swept = re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.*)'", text, re.DOTALL)
     if swept and "multirun" in text:
         override = swept[1].split("'\n1. To use it")[0]
-        key = override.partition("=")[0]
         return printable(
-            f"{override}: several values make a sweep, for which add -m; {key}=[a,b] is a list, "
-            f"and \"{key}='a,b'\" a text with a comma"
+            f"{override}: several values make a sweep, for which add -m{_list(override)}"
+        )
+    if "does not support sweep type" in text:
+        return (
+            "interval() is for sweepers that choose their jobs; give values, as 0,1 or range(0,3)"
         )
     merged = re.match(r"Error merging override (.*)|.*\nTo append .* use \+(.*)", text, re.DOTALL)
     if merged:
         return printable(_refused(merged[1] or merged[2], error.__cause__))
     lines = [*text.splitlines()[:2], _first_line(error.__cause__)]
     return printable(": ".join(line.rstrip(".") for line in lines if line))
+
+
+def _list(override: str) -> str:
+    """How to write what a comma may mean otherwise."""
+    name = override.partition("=")[0]
+    key = documented_keys().get(name.lstrip("+"))
+    if key is None or "number" in key.expected or "," not in override:
+        return ""
+    if key.expected.startswith("text"):
+        return f"; a text with a comma is {name}=\"'a,b'\""
+    return f"; a list is {name}=[a,b]"
 
 
 def _refused(override: str, cause: BaseException | None) -> str:

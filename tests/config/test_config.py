@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -96,6 +97,28 @@ def test_typos_and_wrong_types_fail_while_composing(override: str, message: str)
         ("report.judge_weights=imagenet", "report.judge beside it"),
         ("report.judge_weights=nowhere.pth", "no such file"),
         ("passes=[{scale:2,steps:0}]", r"passes[0].steps=0"),
+        ("passes=[{scale:0.1,steps:1}]", "passes[0].scale=0.1: expected a longest side of 16"),
+        ("loss.style_weight=1e31", "loss.style_weight=1e+31: expected a finite number, 0 to 1e30"),
+        ("loss.content_layer_weights=[1e31]", "0 to 1e30"),
+        ("seed=9223372036854775808", "expected a whole number from 0 to 2**63 - 1"),
+        ("threads=true", "threads=true: expected auto or 1 to 1024"),
+        ("threads=1025", "threads=1025: expected auto or 1 to 1024"),
+        ("checkpoint_every=99999999999999999999", "expected auto (about every minute)"),
+        ("device=cuda:99999999999", "device=cuda:99999999999: expected auto, cpu"),
+        ("init.sigma=0", "init.sigma=0.0: expected more than 0"),
+        ("content_layer=[conv_1,conv1_1]", "layer conv_1 is named twice in conv_1, conv1_1"),
+        ("style_layers=[conv_1,[conv_2]]", "style_layers=[conv_1, [conv_2]]: expected a layer's"),
+        ("loss.style_layer_weights=[]", "0 weights for 5 layers"),
+        ("logger.tags=[[1]]", "logger.tags=[[1]]: expected a list, as [a, b]"),
+        ("+loss.style={3: 4}", "loss.style.3=4: expected a key that is text"),
+        ("content='a\nb'", "content=a\\nb: neither an image file nor a sample"),
+        ("content=???", "content is not set"),
+        ("optimizer.steps=???", "optimizer.steps is not set; choose by optimizer=NAME"),
+        ("size=${nothing}", "size=${nothing}: Interpolation key 'nothing' not found"),
+        ("content=${oc.env:NST_NOTHING}", "Environment variable 'NST_NOTHING' not found"),
+        ("passes=[{scale: '${nothing}', steps: 1}]", "passes[0].scale=${nothing}: Interpolation"),
+        ("~backbone", "backbone.default_content_layer is not set; choose by backbone=NAME"),
+        ("~optimizer", "optimizer.name is not set; choose by optimizer=NAME"),
     ],
 )
 def test_values_that_cannot_work_fail_with_one_line(
@@ -157,6 +180,27 @@ def test_a_python_config_is_checked_too() -> None:
     assert texture.task is config.Task.texture
     with pytest.raises(InputError, match=r"task=style: expected one of transfer, content"):
         config.check(replace(cfg, task="style"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size": "64"}, "size=64: expected a whole number"),
+        ({"size": 64.0}, "size=64.0: expected a whole number"),
+        ({"seed": True}, "seed=true: expected a whole number"),
+        ({"content": None}, "content=null: expected text"),
+        ({"resume": 1}, "resume=1: expected true or false"),
+        ({"passes": [{"scale": 2, "steps": 3}]}, r"expected a list, as \[{scale: …, steps: …}\]"),
+        ({"loss": None}, "loss=null: expected a mapping of its keys"),
+        ({"content": "a\0b"}, r"content=a\\x00b: expected text in UTF-8; rename the file"),
+        ({"style": "\udcff.png"}, r"style=\\udcff.png: expected text in UTF-8"),
+        ({"task": 3}, "task=3: expected one of transfer, content, texture"),
+        ({"style_size": "x"}, "style_size=x: expected a whole number or null"),
+    ],
+)
+def test_types_of_a_python_config_are_checked(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        config.check(replace(nst.compose(), **changes))
 
 
 def test_every_key_is_documented() -> None:
