@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
@@ -99,7 +100,8 @@ def _misread(argument: str) -> tuple[str | None, int]:
 
 def _misplaced(argument: str, override: Override) -> str | None:
     """What is wrong with a value that the grammar takes."""
-    value, name = override.value(), override.key_or_group
+    name = override.key_or_group
+    value: Any = override.value()
     if _depth(value) > _DEEPEST or argument.count("${") > _DEEPEST:
         return f"{argument}: {_TOO_DEEP}"
     if any(isinstance(inner, Sweep | Glob) for outer in _items(value) for inner in _within(outer)):

@@ -94,7 +94,7 @@ def test_a_failed_job_does_not_stop_the_others(tmp_path: Path) -> None:
 NEED_TORCH = [
     ("loss.style.activaton_shift=1", "did you mean activation_shift?"),
     ("loss.style=gramm", "no style loss is called 'gramm'; did you mean gram?"),
-    ("loss.pixels.pixel_statistics.weight=-1", "weight=-1: expected a finite number, 0 or more"),
+    ("loss.pixels.pixel_statistics.weight=-1", "weight=-1: expected a finite number, 0 to 1e30"),
 ]
 WRONG = [
     ("optimizer.step=3", "did you mean optimizer.steps?"),
@@ -123,10 +123,10 @@ def test_wrong_input_is_one_line(
 @pytest.mark.slow
 def test_a_sweep_with_a_value_of_the_wrong_type_is_one_line(tmp_path: Path) -> None:
     process = run("-m", "optimizer.steps=1,many", *QUICK[::2], cwd=tmp_path)
-    assert process.returncode == 1
+    assert process.returncode == 2
     (line,) = process.stderr.strip().splitlines()
     assert "error: job optimizer.steps=many" in line
-    assert "could not be converted to Integer" in line
+    assert line.endswith(": optimizer.steps=many: expected a whole number")
 
 
 def test_an_unknown_choice_lists_the_choices(tmp_path: Path) -> None:
