@@ -13,8 +13,8 @@ import numpy as np
 
 from nst.config.layers import resolve, stride
 from nst.errors import InputError
-from nst.pictures.files import open_image
 from nst.pictures.measures import neighbor_correlation
+from nst.pictures.reading import open_image
 from nst.reports.measuring.differences import pixels
 from nst.reports.sweeps import Sweep
 from nst.runs.recording.read import load_trace
