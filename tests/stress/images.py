@@ -76,8 +76,8 @@ class Outcome:
         refused = sum(self.refused.values())
         return (
             f"{self.images + refused} damaged pictures: {self.images} read, {refused} refused in "
-            f"one line, {len(self.faults)} faults; slowest {self.slowest:.2f} s of the processor (case "
-            f"{self.slowest_case}), peak memory {self.peak_mb} MB"
+            f"one line, {len(self.faults)} faults; slowest {self.slowest:.2f} processor seconds "
+            f"(case {self.slowest_case}), peak memory {self.peak_mb} MB"
         )
 
 
