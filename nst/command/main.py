@@ -23,12 +23,14 @@ from nst.command.names import slug
 from nst.command.plan import PlanSweep
 from nst.config import from_omegaconf
 from nst.reports.sweep_plan import SweepPlan
+from nst.runs.threads import sleep_while_waiting
 
 log = logging.getLogger("nst")
 
 
 def main() -> None:
     """``run.py``, ``nst`` and ``python -m nst``."""
+    sleep_while_waiting()
     register()
     sys.argv[1:] = prepared(sys.argv[1:])
     with _report_after_sweep():

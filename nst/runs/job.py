@@ -16,6 +16,8 @@ from nst.config import WEIGHTS, Config, used_images
 from nst.config.samples import source_file
 from nst.errors import InputError
 from nst.pictures.files import quantize
+from nst.runs import threads
+from nst.runs.busy import BusyWatch
 from nst.runs.context import Context, relative
 from nst.runs.memory import choice as memory
 from nst.runs.recording.folder import check_folder
@@ -105,7 +107,8 @@ def _input_files(cfg: Config) -> dict[str, Path]:
 def _run_or_halve(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
     """The outcomes of jobs whose folders are free."""
     try:
-        return _run_together(jobs)
+        with threads.taken(jobs[0][0].threads) as chosen:
+            return _run_together(jobs, chosen.why)
     except Exception as error:
         traceback.clear_frames(error.__traceback__)  # their tensors may be what fills the memory
         if len(jobs) == 1:
@@ -119,8 +122,12 @@ def _line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
+def _run_together(jobs: Sequence[tuple[Config, Context]], threads_why: str) -> list[Outcome]:
     """The outcomes of one batch.
+
+    Args:
+        jobs: that may share
+        threads_why: what decided how many threads they have
 
     Raises:
         Exception: what stopped the batch as a whole.
@@ -140,7 +147,7 @@ def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
         peak = peak_memory.megabytes()  # of the optimisation alone
         # on the images as they are saved: 8 bits, within [0, 1]
         losses = transfer.final_losses(quantize(last.images)).tolist()
-        shared = shared_results(transfer, last, setup + opening, loop, peak)
+        shared = shared_results(transfer, last, setup + opening, loop, peak, threads_why)
         for run in runs:
             run.attempt(run.finish, transfer, losses[run.number], shared)
     return [run.outcome for run in runs]
@@ -153,7 +160,7 @@ def _optimize(transfer: Transfer, runs: Sequence[Recorder]) -> tuple[Progress, f
         The last step, and the seconds that it took to open sinks and traces.
     """
     opening = 0.0
-    rows = LossRows(runs)
+    rows, busy = LossRows(runs), BusyWatch(transfer.device)
     bar = tqdm(total=transfer.total_steps, unit="step", disable=None, leave=False)
     with bar, rows:
         for progress in transfer.run():
@@ -169,6 +176,7 @@ def _optimize(transfer: Transfer, runs: Sequence[Recorder]) -> tuple[Progress, f
                 run.attempt(run.snapshot, progress)
             if all(run.failed for run in runs):
                 break
+            busy.look()
             bar.update(progress.step - bar.n)
             bar.set_postfix_str(rows.latest, refresh=False)
     return progress, opening  # step 0 is always there
