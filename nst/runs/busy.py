@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 WINDOW = 10.0
 """Seconds between two looks."""
 
-ENOUGH = 2 / 3
-"""Share of the time asked for below which a run says so: its steps take half as long again."""
+ENOUGH = 0.5
+"""Share of the time asked for below which a run says so: its threads wait longer than they run."""
 
 Times = dict[str, tuple[float, float]]
 """{thread: (seconds it ran, seconds it waited for a core)}."""

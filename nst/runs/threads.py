@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-SPINS = {"OMP_WAIT_POLICY": "passive"}
+SLEEPING = {"OMP_WAIT_POLICY": "passive"}
 """What makes a waiting thread sleep: of libgomp (Linux) and libomp (macOS)."""
 
 _HOW_TO_WAIT = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
@@ -39,7 +39,7 @@ def sleep_while_waiting(environ: MutableMapping[str, str] = os.environ) -> None:
     Where the user has said how threads wait, that stays.
     """
     if not any(name in environ for name in _HOW_TO_WAIT):
-        environ.update(SPINS)
+        environ.update(SLEEPING)
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def _quota_of(folder: Path) -> float:
         else:
             files = (folder / f"cpu.cfs_{name}_us" for name in ("quota", "period"))
             granted, period = (file.read_text(encoding="utf-8") for file in files)
-        cores = float(granted) / float(period)  # of "max": not a number
-    except (OSError, ValueError):
+        share = float(granted) / float(period)  # of "max": not a number
+    except (OSError, ValueError, ZeroDivisionError):
         return math.inf
-    return cores if cores > 0 else math.inf  # -1: no limit
+    return share if share > 0 else math.inf  # -1: no limit
