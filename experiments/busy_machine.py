@@ -43,7 +43,7 @@ def together(programs: int, case: Case, overrides: list[str]) -> list[list[float
     environ = {name: value for name, value in os.environ.items() if not name.startswith(said)}
     with TemporaryDirectory() as folder:
         folders = [Path(folder) / str(number) for number in range(programs)]
-        command = [sys.executable, "run.py", "device=cpu", *overrides, *own]
+        command = [sys.executable, "run.py", "device=cpu", "logger=none", *overrides, *own]
         started = [
             subprocess.Popen(
                 [*command, f"hydra.run.dir={run}"],
@@ -53,12 +53,14 @@ def together(programs: int, case: Case, overrides: list[str]) -> list[list[float
             )
             for run in folders
         ]
-        while all(process.poll() is None for process in started):
-            time.sleep(0.05)
-        failed = any(process.returncode for process in started)
-        for process in started:
-            process.kill()
-            process.wait()
+        try:
+            while all(process.poll() is None for process in started):
+                time.sleep(0.05)
+            failed = any(process.returncode for process in started)
+        finally:
+            for process in started:
+                process.kill()
+                process.wait()
         if failed:
             raise RuntimeError(f"this fails: {' '.join(command)}")
         return [_steps(run / "trace.csv") for run in folders]

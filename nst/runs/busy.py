@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 
+from nst.runs.threads import may_spin
+
 log = logging.getLogger(__name__)
 
 WINDOW = 10.0
@@ -59,13 +61,13 @@ class BusyWatch:
             self._begin, self._before = self._clock(), now
 
     def _say(self, share: float) -> None:
-        threads = torch.get_num_threads()
-        fewer = "" if threads == 1 else f", or give each threads=1 (this one has {threads})"
+        spinning = torch.get_num_threads() > 1 and may_spin()
+        or_else = ", or set OMP_WAIT_POLICY=passive or threads=1 for each" if spinning else ""
         log.warning(
             "other programs use the processor: this run's threads got %.0f %% of the time that "
-            "they asked for, and its steps take longer; run fewer programs at once%s",
+            "they asked for, so its steps take longer; run fewer programs at once%s",
             100 * share,
-            fewer,
+            or_else,
         )
 
 

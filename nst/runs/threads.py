@@ -42,6 +42,11 @@ def sleep_while_waiting(environ: MutableMapping[str, str] = os.environ) -> None:
         environ.update(SLEEPING)
 
 
+def may_spin(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether threads that wait may use the processor, as torch is started here."""
+    return environ.get("OMP_WAIT_POLICY", "").lower() != "passive"
+
+
 @contextmanager
 def taken(wish: int | str) -> Iterator[Threads]:
     """Give torch the threads that the key ``threads`` asks for, within the block.

@@ -129,17 +129,24 @@ def test_threads_that_begin_and_end_do_not_count(caplog: pytest.LogCaptureFixtur
     assert said(caplog) == []
 
 
-@pytest.mark.parametrize(("threads", "advised"), [(1, False), (2, True)])
-def test_fewer_threads_are_advised_where_there_are_several(
+@pytest.mark.parametrize(
+    ("threads", "policy", "advised"),
+    [(1, "", False), (2, "PASSIVE", False), (2, "active", True), (2, "", True)],
+)
+def test_other_threads_are_advised_where_they_spin(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
     threads: int,
+    policy: str,
     *,
     advised: bool,
 ) -> None:
+    """Where they sleep, or where there is one, only fewer programs help."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setenv("OMP_WAIT_POLICY", policy)
     machine = Machine("main")
     machine.step(machine.watch(), 60.0, ran=0.1, waited=0.9)
+    assert "run fewer programs at once" in said(caplog)[0]
     assert ("threads=1" in said(caplog)[0]) is advised
 
 
