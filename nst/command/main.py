@@ -24,12 +24,14 @@ from nst.command.plan import PlanSweep
 from nst.config import from_omegaconf
 from nst.reports.sweep_plan import SweepPlan
 from nst.runs.interruption import listening
+from nst.runs.threads import sleep_while_waiting
 
 log = logging.getLogger("nst")
 
 
 def main() -> None:
     """``run.py``, ``nst`` and ``python -m nst``."""
+    sleep_while_waiting()
     given = sys.argv[1:]
     with ending(), listening(), _last_words(given):
         register()
