@@ -47,6 +47,7 @@ def _job(composed: DictConfig) -> None:
     Raises:
         JobFailedError: a job of a sweep has no result, and has said why.
     """
+    sleep_while_waiting()  # in a job that a launcher starts elsewhere, main() did not
     hydra_cfg = HydraConfig.get()
     sweep = hydra_cfg.mode is RunMode.MULTIRUN
     folder, name = Path(hydra_cfg.runtime.output_dir), slug(hydra_cfg.job.override_dirname)
