@@ -19,8 +19,8 @@ class FirstOrder(PixelOptimizer):
     An image whose loss is not finite, or exceeds both the start's and ``divergence_factor`` times
     its lowest, goes back to its best, forgets its momentum, and takes steps of half the length from
     then on. (Below the start's, a loss that nears 0 may rise a hundredfold and fall again.) A run
-    ends with its last image, unless that one's loss is more than twice the lowest: then with the
-    best.
+    ends with its last image, unless that one's loss is above the start's or more than twice the
+    lowest: then with the best.
     """
 
     STATE = ("index", "_images", "_terms", "_gradient", "_guard", "_share", "_optimizer")
@@ -83,8 +83,8 @@ class FirstOrder(PixelOptimizer):
         self._share = torch.where(diverged, self._share / 2, self._share)
 
     def last(self, step: Step) -> Step:
-        """The step, or the best image so far where the step's loss is far above that one's."""
-        return self._guard.unless_far_above(step, _FAR_ABOVE)
+        """The step, or the best image so far where that is far better."""
+        return self._guard.unless_worse(step, _FAR_ABOVE)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """As :meth:`Stateful.load_state_dict`."""
@@ -101,7 +101,7 @@ def adam(
     clamp: bool = False,
     decay_rate: float = 1.0,
     decay_steps: int = 100,
-    divergence_factor: float = 10.0,
+    divergence_factor: float = 5.0,
 ) -> FirstOrder:
     """Adam (Kingma & Ba 2015, arXiv 1412.6980).
 
@@ -128,7 +128,7 @@ def sgd(
     clamp: bool = False,
     decay_rate: float = 1.0,
     decay_steps: int = 100,
-    divergence_factor: float = 10.0,
+    divergence_factor: float = 5.0,
 ) -> FirstOrder:
     """Gradient descent; with a decay of 0.96 every 100 steps, F. Chollet's Keras example.
 

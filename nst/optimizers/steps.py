@@ -180,14 +180,14 @@ class Guard(Stateful):
         self.restarts = self.restarts + diverged
         return images, terms, gradient, diverged
 
-    def unless_far_above(self, step: Step, times: float) -> Step:
-        """The step, with the best image in place of each whose loss is more than so many times its.
+    def unless_worse(self, step: Step, factor: float) -> Step:
+        """A step, but the best image where the step's loss exceeds the floor or the best so far.
 
         Args:
-            step: the last one checked
-            times: the best loss; 0 takes every best image
+            step: the last one that was checked
+            factor: how many times the best loss is too much
         """
-        worse = step.terms.sum(1) > times * self.best.abs()
+        worse = step.terms.sum(1) > torch.minimum(factor * self.best.abs(), self.floor)
         images = torch.where(per_image(worse), self.images, step.images)
         terms = torch.where(worse[:, None], self.terms, step.terms)
         return Step(step.index, images, terms, step.restarts)

@@ -308,5 +308,7 @@ def _report(record: Mapping[str, Any], folder: Path) -> None:
         log.info("precision: %s", record["precision"]["fell_back"])
     if record["restarts"]:
         log.info("the guard went back to the best image %d times", record["restarts"])
+    for remark in record["warnings"]:
+        log.warning("%s", remark)
     log.info("%s", relative(folder / "image.png"))
     log.info("%s", relative(folder / "sheet.png"))

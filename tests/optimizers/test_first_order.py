@@ -39,7 +39,7 @@ def test_a_learning_rate_far_too_large_is_shortened(name: str, lr: float) -> Non
     steps = run(make(name, Bowls([4, 5]), start(2), lr=lr), 80)
     curves = totals(steps)
     assert (steps[-1].restarts > 0).all()
-    assert (curves <= 10 * curves[0]).all()
+    assert (curves <= 5 * curves[0]).all()
     assert (curves[-1] < 0.7 * curves[0]).all()
 
 
@@ -69,14 +69,17 @@ def test_up_to_the_divergence_factor_it_may_rise_above_the_starts_loss() -> None
     assert steps[3].images.item() == 0.0
 
 
-@pytest.mark.parametrize(("end", "expected"), [(0.19, 0.19), (0.21, 0.1)])
+@pytest.mark.parametrize(
+    ("losses", "is_best"),
+    [((1.0, 0.1, 0.19), False), ((1.0, 0.1, 0.21), True), ((1.0, 0.9, 1.1), True)],
+    ids=["near the best", "twice the best", "above the start"],
+)
 def test_it_ends_with_the_last_image_unless_the_best_is_far_better(
-    end: float, expected: float
+    losses: tuple[float, ...], is_best: bool
 ) -> None:
-    steps = run(adam(Scripted(1.0, 0.1, end), torch.zeros(1, 1, 1, 1), lr=0.01), 2)
-    assert totals(steps)[-1].item() == pytest.approx(expected)
-    best, last = (steps[1].images, steps[2].images)
-    assert torch.equal(last, best) == (expected == 0.1)
+    steps = run(adam(Scripted(*losses), torch.zeros(1, 1, 1, 1), lr=0.01), 2)
+    assert totals(steps)[-1].item() == pytest.approx(losses[1 if is_best else 2])
+    assert torch.equal(steps[2].images, steps[1].images) == is_best
 
 
 def test_adam_takes_shorter_steps_after_a_late_divergence() -> None:
