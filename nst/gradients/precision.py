@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from nst.backbones import processor
-from nst.optimizers.steps import Stateful, ValueAndGradient
+from nst.optimizers.steps import ValueAndGradient
 
 _EVERY = 50  # evaluations between two comparisons with float32
 _START = 3  # evaluations in float32 at the start
@@ -72,7 +72,7 @@ def has_fast_bfloat16(device: torch.device) -> tuple[bool, str]:
     return False, "this CPU has neither amx_bf16 nor avx512_bf16"
 
 
-class CheckedBFloat16(Stateful):
+class CheckedBFloat16:
     """Evaluations in bfloat16 that are now and then compared with float32.
 
     The first evaluations are in float32: the first step of L-BFGS is too small for 8 bits to see
@@ -86,11 +86,9 @@ class CheckedBFloat16(Stateful):
         fell_back: why it goes on in float32, or None
     """
 
-    STATE = ("fell_back", "_calls", "_last")
-
     def __init__(self, fast: ValueAndGradient, exact: ValueAndGradient):
         self._fast, self._exact, self._calls = fast, exact, 0
-        self._last: list[float] | None = None  # losses in float32 at the last comparison
+        self._last: Tensor | None = None  # losses in float32 at the last comparison
         self.fell_back: str | None = None
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,10 +102,8 @@ class CheckedBFloat16(Stateful):
         exact = self._exact(images)
         total = exact[0].sum(1)
         loss, gradient = _apart(values[0].sum(1), total), _apart(values[1], exact[1])
-        falling = float("inf")
-        if self._last is not None:
-            falling = _apart(total.new_tensor(self._last), total)
-        self._last = total.tolist()
+        falling = float("inf") if self._last is None else _apart(self._last, total)
+        self._last = total
         rough = gradient > _GRADIENT_APART and falling > _FALLING
         if loss <= _LOSS_APART and not rough:
             return values

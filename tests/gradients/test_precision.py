@@ -101,34 +101,6 @@ def test_rough_gradients_matter_while_the_loss_falls(per_call: float, falls_back
     assert (checked.fell_back is not None) == falls_back
 
 
-def test_it_goes_on_from_a_saved_state() -> None:
-    """To compare at the same evaluations, with the same losses of the comparison before."""
-
-    def fresh() -> CheckedBFloat16:
-        def exact(images: Tensor) -> tuple[Tensor, Tensor]:
-            return images.mean((1, 2, 3))[:, None], images
-
-        def fast(images: Tensor) -> tuple[Tensor, Tensor]:
-            return images.mean((1, 2, 3))[:, None], -images
-
-        return CheckedBFloat16(fast, exact)
-
-    def falls_back(first: int, second: CheckedBFloat16 | None) -> str | None:
-        checked = fresh()
-        for step in range(first):
-            checked(torch.full((2, 3, 4, 4), 0.99**step))
-        if second is not None:
-            second.load_state_dict(checked.state_dict())
-            checked = second
-        for step in range(first, 120):
-            checked(torch.full((2, 3, 4, 4), 0.99**step))
-        return checked.fell_back
-
-    assert falls_back(60, None) is not None
-    assert falls_back(60, fresh()) == falls_back(60, None)
-    assert falls_back(10, fresh()) == falls_back(60, None)
-
-
 def test_what_is_not_a_number_is_apart() -> None:
     images = torch.ones(2, 3, 4, 4)
     checked = CheckedBFloat16(lambda x: (flat(float("nan")), x), lambda x: (flat(1.0), x))
