@@ -17,6 +17,7 @@ from tqdm import tqdm
 from nst.config import WEIGHTS, Config, used_images
 from nst.config.samples import source_file
 from nst.errors import InputError
+from nst.losses.terms import what_is_left_out
 from nst.pictures.files import quantize
 from nst.runs import interruption
 from nst.runs.context import Context, relative
@@ -65,7 +66,9 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
 
 
 def announce(cfg: Config, context: Context) -> None:
-    """Warn of overrides that decide nothing."""
+    """Warn of overrides that decide nothing, and of losses that count for nothing."""
+    for sentence in what_is_left_out(cfg):
+        log.warning("%s", sentence)
     if not start_is_random(cfg) and _mentions(context, "seed", "init.scale"):
         log.warning("seed and init.scale decide nothing here: %s", _HOW_TO_START_RANDOM)
 
