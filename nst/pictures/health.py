@@ -101,17 +101,21 @@ def _flat(ending: Ending) -> str | None:
         return None
     what = f"the picture is nearly of one colour (standard deviation {spread(ending.image):.1f})"
     if any(map(is_flat, ending.originals.values())):
-        return f"{what}, as a picture is that it was made from"
+        return f"{what}, as one is that it was made from"
     if ending.weights.get("loss.tv_weight"):
         return f"{what}: loss.tv_weight=0 leaves out total variation, which may outweigh the rest"
     return f"{what}: init=content or more optimizer.steps (now {ending.steps}) may help"
 
 
 def _flat_original(ending: Ending) -> str | None:
-    flat = next((name for name, each in ending.originals.items() if is_flat(each)), None)
-    if flat is None:
+    flat = [name for name, original in ending.originals.items() if is_flat(original)]
+    if not flat:
         return None
-    return f"the {flat} image is of one colour, which leaves little to imitate: try another {flat}="
+    images = "images are" if len(flat) > 1 else "image is"
+    return (
+        f"the {' and '.join(flat)} {images} of one colour, which leaves little to imitate; "
+        f"{flat[0]}=PICTURE chooses another"
+    )
 
 
 def _noise(ending: Ending) -> str | None:
@@ -148,16 +152,14 @@ def _unmoved(ending: Ending) -> str | None:
     if apart >= UNMOVED:
         return None
     what = f"the picture is still its start (they differ by {apart:.1f} of 255)"
-    content, style = (ending.originals.get(name) for name in ("content", "style"))
-    if content is not None and style is not None and np.array_equal(content, style):
-        return f"{what}: content and style are the same picture, so there was nothing to change"
+    if all(np.array_equal(start, original) for original in ending.originals.values()):
+        return f"{what}, which is already what is to be imitated: choose another picture or init"
     if ending.losses is not None and ending.losses[0] == 0:
         return f"{what}, whose loss is 0: another init, or weights above 0 ({_weights(ending)})"
-    if ending.restarts:
-        return f"{what}: {_shorter(ending)}"
+    length = "smaller" if ending.restarts else "larger"
     return (
-        f"{what}: a larger optimizer.lr (now {ending.lr:g}), more optimizer.steps (now "
-        f"{ending.steps}) or other weights ({_weights(ending)}) may move it"
+        f"{what}: other weights ({_weights(ending)}), more optimizer.steps (now {ending.steps}) or "
+        f"a {length} optimizer.lr (now {ending.lr:g}) may move it"
     )
 
 
