@@ -159,7 +159,7 @@ def _check_layers(cfg: Config) -> None:
 _OWN_KEYS: dict[str, tuple[tuple[str, ...], float, float]] = {
     "history_size": (("lbfgs",), 1, 1000),
     "initial_hessian_scale": (("lbfgs",), 0.1, 10),
-    "divergence_factor": (("lbfgs",), 1, float("inf")),
+    "divergence_factor": (("lbfgs", "adam", "sgd"), 1, float("inf")),
     "momentum": (("sgd",), 0, 1),
     "decay_rate": (("adam", "sgd"), 1e-6, 1),
     "decay_steps": (("adam", "sgd"), 1, float("inf")),

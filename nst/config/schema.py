@@ -198,7 +198,9 @@ class OptimizerConfig:
         None,
     )
     divergence_factor: float | None = _doc(
-        "lbfgs: go back to the best image when the loss exceeds this many times the lowest.", None
+        "Go back to the best image, and on with shorter steps, when the loss exceeds this many "
+        "times the lowest (adam, sgd: and the start's).",
+        None,
     )
     momentum: float | None = _doc("sgd: momentum, 0 to 1.", None)
     decay_rate: float | None = _doc(

@@ -13,6 +13,7 @@ from typing import Any
 from nst.config import WEIGHTS, Config, used_images
 from nst.config.samples import source_file
 from nst.errors import InputError
+from nst.losses.terms import what_is_left_out
 from nst.pictures.files import quantize
 from nst.runs import threads
 from nst.runs.context import Context, relative
@@ -58,7 +59,9 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
 
 
 def announce(cfg: Config, context: Context) -> None:
-    """Warn of overrides that decide nothing."""
+    """Warn of overrides that decide nothing, and of losses that count for nothing."""
+    for sentence in what_is_left_out(cfg):
+        log.warning("%s", sentence)
     if not start_is_random(cfg) and _mentions(context, "seed", "init.scale"):
         log.warning("seed and init.scale decide nothing here: %s", _HOW_TO_START_RANDOM)
 
@@ -188,5 +191,7 @@ def _report(record: Mapping[str, Any], folder: Path) -> None:
         log.info("precision: %s", record["precision"]["fell_back"])
     if record["restarts"]:
         log.info("the guard went back to the best image %d times", record["restarts"])
+    for remark in record["warnings"]:
+        log.warning("%s", remark)
     log.info("%s", relative(folder / "image.png"))
     log.info("%s", relative(folder / "sheet.png"))

@@ -35,8 +35,8 @@ PARTS: dict[str, Any] = {
 def test_adam_has_its_own_rate_and_nothing_of_lbfgs() -> None:
     optimizer = nst.compose("optimizer=adam").optimizer
     assert (optimizer.lr, optimizer.decay_rate) == (0.02, 1)
-    assert optimizer.history_size is optimizer.divergence_factor is None
-    assert optimizer.initial_hessian_scale is optimizer.momentum is None
+    assert optimizer.history_size is optimizer.initial_hessian_scale is None
+    assert optimizer.momentum is None
 
 
 def test_sgd_keeps_its_decay() -> None:
