@@ -148,8 +148,8 @@ def render(contents: Contents) -> str:
             doubted=_doubted(sweep),
             missing=[_missing_line(missing) for missing in sweep.missing],
             total=len(sweep.runs) + len(sweep.missing),
-            finished=max(sweep.runs["finished"]),
-            commits=sorted({str(c)[:12] for c in sweep.runs["commit"] if c}),
+            finished=max(sweep.values("finished"), default=""),
+            commits=sorted({commit[:12] for commit in sweep.values("commit") if commit}),
             words=Words(),
         )
     )
@@ -250,8 +250,10 @@ def _page_cell(
 ) -> dict[str, Any]:
     values = {heading: sweep.value(index, column) for column, heading in told.items()}
     parts = [f"{heading} {cell_text(v)}" for heading, v in values.items() if v is not None]
+    picture = result(sweep, index)
     return {
-        "picture": _embed(_jpeg(result(sweep, index), side), "jpeg"),
+        "picture": None if picture is None else _embed(_jpeg(picture, side), "jpeg"),
+        "gap": sweep.value(index, "not_a_picture") or "no picture",
         "label": sweep.label(index),
         "note": note(sweep, index),
         "problem": sweep.value(index, "problem"),

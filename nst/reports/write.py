@@ -316,8 +316,8 @@ def claims_table(finding: StudyFinding) -> pd.DataFrame:
 def _mirror(written: Report) -> None:
     """The report as a W&B run of its own, where its runs were logged there, and as they were."""
     sweep, study = written.sweep, written.study
-    logged = sweep.runs.index[sweep.runs["config.logger.name"] == "wandb"]
-    if logged.empty:
+    logged = [i for i in sweep.runs.index if sweep.value(i, "config.logger.name") == "wandb"]
+    if not logged:
         return
     settings = {
         key: sweep.value(logged[-1], f"config.logger.{key}")

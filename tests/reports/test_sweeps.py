@@ -124,7 +124,7 @@ def test_missing_runs_and_why(tmp_path: Path) -> None:
     reasons = {missing.overrides: missing.reason for missing in load_sweep([tmp_path]).missing}
     assert reasons == {
         ("seed=1",): "size is too small",
-        ("seed=2",): "interrupted or still running",
+        ("seed=2",): "killed or still running",
         ("seed=3",): "not started",
     }
 

@@ -64,7 +64,8 @@ def setting(sweep: Sweep) -> str:
 
 def _values(sweep: Sweep, column: str) -> list[Any]:
     """What a column holds, each once."""
-    return list(dict.fromkeys(sweep.runs[column].dropna())) if column in sweep.runs else []
+    whole = [int(v) if isinstance(v, float) and v.is_integer() else v for v in sweep.values(column)]
+    return list(dict.fromkeys(whole))
 
 
 def _listed(values: Iterable[object], unit: str = "") -> str:
