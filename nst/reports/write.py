@@ -32,7 +32,7 @@ from nst.reports.findings.judging import StudyFinding, judge
 from nst.reports.findings.studies import find_study
 from nst.reports.layout import MAX_PANELS, Layout, Panel, lay_out
 from nst.reports.measuring.per_run import judge_of, measured
-from nst.reports.own_files import BESIDE, OwnFiles, check_report_place, mark_outdated, write_page
+from nst.reports.own_files import BESIDE, PAGE, check_report_place, mark_outdated, replacing
 from nst.reports.page import Contents, ShownFigure, render
 from nst.reports.panels import panel_figures, panel_sheet, save_pages
 from nst.reports.settings import report_settings, with_settings
@@ -127,7 +127,8 @@ def write_report(
 ) -> Report:
     """Measure the runs, hold them against the study's claims, and write everything below a folder.
 
-    What an earlier report wrote there and this one does not is removed.
+    What an earlier report wrote there and this one does not is removed. An earlier report stays
+    whole until this one is, whatever goes wrong on the way.
 
     Args:
         sweep: as it was read
@@ -137,18 +138,20 @@ def write_report(
         panels: most contact sheets
 
     Raises:
-        InputError: a file in the way that no report wrote, or a judge that cannot be had.
+        InputError: a file in the way that no report wrote, a judge that cannot be had, or a disk
+            that is full or may not be written to.
     """
     composed = compose(sweep, study, settings, panels)
     save = composed.writers()
     check_report_place(folder, save)
-    files = OwnFiles(folder / BESIDE)
-    files.remove(name for name in files.names() if name not in save and "/" not in name)
-    for name, write in save.items():
-        with files.replacing(name) as file:
-            write(file)
-    pictures = {name: files.folder / f"{name}.png" for name in composed.shown}
-    page = write_page(folder, composed.page(folder, lambda name: pictures[name].read_bytes()))
+    with replacing(folder) as staged:
+        beside = staged / BESIDE
+        for name, write in save.items():
+            write(beside / name)
+        html = composed.page(folder, lambda name: (beside / f"{name}.png").read_bytes())
+        _save_text(staged / PAGE, html)
+    page = folder / PAGE
+    pictures = {name: folder / BESIDE / f"{name}.png" for name in composed.shown}
     captions = {name: str(figure.caption) for name, figure in composed.shown.items()}
     written = Report(
         page, pictures, captions, composed.sweep, study, composed.finding, composed.judge
@@ -289,7 +292,7 @@ def _save_print(file: Path, sweep: Sweep, panel: Panel) -> None:
 
 
 def _save_text(file: Path, text: str) -> None:
-    file.write_text(text, encoding="utf-8")
+    file.write_bytes(text.encode(errors="replace"))
 
 
 def claims_table(finding: StudyFinding) -> pd.DataFrame:
