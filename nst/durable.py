@@ -12,6 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
+from nst.errors import InputError
+
+LOCK = ".nst-lock"
+
 
 def flush(file: Path) -> None:
     """Have the disk hold what a file holds."""
@@ -72,3 +78,34 @@ def write_text(target: Path, text: str) -> None:
     """Write a file in UTF-8, whole or not at all."""
     with replacing(target) as partial:
         partial.write_bytes(text.encode())
+
+
+@contextmanager
+def in_use(folder: Path, whose: str) -> Iterator[None]:
+    """Within the block, no other program takes the folder; where locks do not work, it may.
+
+    The system releases the lock of a program that was killed.
+
+    Args:
+        folder: is made where it is missing
+        whose: what takes it, for the message: ``run`` or ``sweep``
+
+    Raises:
+        InputError: another one is at work in the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"another {whose} is at work in {folder}; wait for its end, or choose another folder"
+        ) from None
+    except (NotImplementedError, OSError):  # as on some network file systems
+        yield
+        return
+    try:
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)  # while it is still held
+        lock.release()

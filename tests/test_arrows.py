@@ -81,7 +81,7 @@ def test_run_is_short() -> None:
     [
         ("--help", "backbone.pooling"),
         ("sze=5", "did you mean size?"),
-        ("optimizer=adm", "Could not find 'optimizer/adm'"),
+        ("optimizer=adm", "optimizer=adm: no such choice"),
         ("size=5", "size=5: expected a longest side"),
         ("content=astronot", "did you mean astronaut?"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -10,18 +11,28 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from nst.config import WEIGHTS, Config, used_images
 from nst.config.samples import source_file
 from nst.errors import InputError
 from nst.pictures.files import quantize
+from nst.runs import interruption
 from nst.runs.context import Context, relative
 from nst.runs.memory import choice as memory
+from nst.runs.recording.checkpoint import joined, parts
 from nst.runs.recording.folder import check_folder
 from nst.runs.recording.provenance import PeakMemory
 from nst.runs.recording.record import shared_results
-from nst.runs.recording.recorder import LossRows, Outcome, Recorder
+from nst.runs.recording.recorder import (
+    Kept,
+    LossRows,
+    Outcome,
+    Recorder,
+    complete_record,
+    record_failure,
+)
 from nst.runs.transfer import Progress, Transfer, start_is_random
 
 log = logging.getLogger(__name__)
@@ -36,14 +47,18 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
     """Run a config and record it in the context's folder.
 
     What is computed before an interruption or an error stays: the latest image and the trace are
-    written either way; only ``record.json`` is missing. A finished result in the folder stays
-    until the new one is complete (:class:`nst.runs.recording.folder.RunFolder`).
+    written either way, and the record says what happened. With ``resume=true`` a run that was
+    interrupted or killed goes on from its checkpoint, and one that is complete stays as it is.
+    Without, a result in the folder stays until the new one is complete
+    (:class:`nst.runs.recording.folder.RunFolder`).
 
     Returns:
         The record, as ``record.json`` holds it.
 
     Raises:
-        InputError: the config cannot work, or the folder holds somebody's files.
+        InputError: the config cannot work, or the folder holds somebody's files, or another
+            program is at work in it.
+        KeyboardInterrupt: as :class:`nst.errors.Interruption`, by a signal.
     """
     announce(cfg, context)
     return conclude(run_jobs([(cfg, context)])[0], context)
@@ -59,6 +74,9 @@ def conclude(outcome: Outcome, context: Context) -> dict[str, Any]:
     """Log what came out, and return the record; raise where there is none."""
     if isinstance(outcome, Exception):
         raise outcome
+    if isinstance(outcome, Kept):
+        log.info("%s is complete already, and stays", relative(context.folder))
+        return outcome.record
     _report(outcome, context.folder)
     return outcome
 
@@ -73,15 +91,22 @@ def run_jobs(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
     Returns:
         The outcomes, in the order of the jobs. An interruption is raised, as in :func:`run_job`.
     """
-    refused = _refused(jobs)
-    started = [job for number, job in enumerate(jobs) if number not in refused]
-    outcomes = iter(_run_or_halve(started) if started else [])
-    return [refused.get(number) or next(outcomes) for number in range(len(jobs))]
+    outcomes = _settled(jobs)
+    started = [number for number in range(len(jobs)) if number not in outcomes]
+    ended = _run_or_halve([jobs[number] for number in started]) if started else []
+    for number, outcome in zip(started, ended, strict=True):
+        outcomes[number] = outcome
+        if isinstance(outcome, Exception):
+            record_failure(*jobs[number], outcome)
+    return [outcomes[number] for number in range(len(jobs))]
 
 
-def _refused(jobs: Sequence[tuple[Config, Context]]) -> dict[int, Exception]:
-    """Why jobs may not write into their folders, by number; nothing is loaded or written yet."""
-    refused: dict[int, Exception] = {}
+def _settled(jobs: Sequence[tuple[Config, Context]]) -> dict[int, Outcome]:
+    """What is known before anything is loaded or written, by number.
+
+    Jobs that may not write into their folders, and with ``resume=true`` those that are complete.
+    """
+    settled: dict[int, Outcome] = {}
     owners: dict[Path, int] = {}
     for number, (cfg, context) in enumerate(jobs):
         try:
@@ -89,9 +114,12 @@ def _refused(jobs: Sequence[tuple[Config, Context]]) -> dict[int, Exception]:
             if owner != number:
                 raise InputError(f"{context.folder} is another run's folder; give each its own")
             check_folder(context.folder, _input_files(cfg))
+            record = complete_record(cfg, context) if cfg.resume else None
+            if record is not None:
+                settled[number] = Kept(record)
         except (InputError, OSError) as error:
-            refused[number] = error
-    return refused
+            settled[number] = error
+    return settled
 
 
 def _input_files(cfg: Config) -> dict[str, Path]:
@@ -124,54 +152,145 @@ def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
 
     Raises:
         Exception: what stopped the batch as a whole.
+        KeyboardInterrupt: the program was asked to end; what there is of the runs is written.
     """
     begin = time.perf_counter()
     runs = [Recorder(number, *job) for number, job in enumerate(jobs)]
     transfer = Transfer(*(run.cfg for run in runs))
-    peak_memory = PeakMemory(str(transfer.device))
-    setup = time.perf_counter() - begin
     with ExitStack() as stack:
         for run in runs:
             stack.push(run.close)
             run.attempt(run.open)
-        begin = time.perf_counter()
-        last, opening = _optimize(transfer, runs)
-        loop = time.perf_counter() - begin - opening
-        peak = peak_memory.megabytes()  # of the optimisation alone
-        # on the images as they are saved: 8 bits, within [0, 1]
-        losses = transfer.final_losses(quantize(last.images)).tolist()
-        shared = shared_results(transfer, last, setup + opening, loop, peak)
-        for run in runs:
-            run.attempt(run.finish, transfer, losses[run.number], shared)
+        loop = _Loop(transfer, runs, time.perf_counter() - begin)
+        try:
+            last = loop.run(_state_to_go_on_from(runs, loop.where))
+            shared = loop.results(last)
+            # on the images as they are saved: 8 bits, within [0, 1]
+            losses = transfer.final_losses(quantize(last.images)).tolist()
+            for run in runs:
+                run.attempt(run.finish, transfer, losses[run.number], shared)
+        except KeyboardInterrupt as error:
+            loop.interrupt(error)
+            raise
     return [run.outcome for run in runs]
 
 
-def _optimize(transfer: Transfer, runs: Sequence[Recorder]) -> tuple[Progress, float]:
-    """Run to the end, or until no run is left; every run writes each of its steps.
+def _state_to_go_on_from(
+    runs: Sequence[Recorder], where: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """The state of a batch whose runs all go on from their checkpoints; None where it starts anew.
 
-    Returns:
-        The last step, and the seconds that it took to open sinks and traces.
+    Args:
+        runs: of the batch
+        where: it runs now
+
+    Raises:
+        ValueError: some of them cannot go on, or they are at different steps. Such a batch is
+            halved, so that each goes its own way.
     """
-    opening = 0.0
-    rows = LossRows(runs)
-    bar = tqdm(total=transfer.total_steps, unit="step", disable=None, leave=False)
-    with bar, rows:
-        for progress in transfer.run():
-            if progress.step == 0:
-                begin = time.perf_counter()
+    going_on = [run.went_on_from for run in runs if run.went_on_from and not run.failed]
+    if not going_on:
+        return None
+    if len(going_on) < len(runs):
+        raise ValueError("some go on from a checkpoint, others start")
+    state = joined([checkpoint.state for checkpoint in going_on])
+    log.info("going on from step %d", state["step"])
+    changed = [f"{k} {v}, not {where[k]}" for k, v in going_on[0].where.items() if v != where[k]]
+    if changed:
+        log.warning("its last bits may differ: it began with %s", ", ".join(changed))
+    return state
+
+
+class _Loop:
+    """The steps of a batch, each written down by its runs."""
+
+    def __init__(self, transfer: Transfer, runs: Sequence[Recorder], setup: float):
+        """
+        Args:
+            transfer, runs: of the batch
+            setup: seconds before the first step
+        """
+        self._transfer, self._runs, self._setup = transfer, runs, setup
+        self._peak_memory = PeakMemory(str(transfer.device))
+        self._begin = time.perf_counter()
+        self._last: Progress | None = None
+
+    def run(self, state: dict[str, Any] | None) -> Progress:
+        """Run to the end, or until no run is left; every run writes each of its steps.
+
+        Args:
+            state: to go on from
+
+        Returns:
+            The last step.
+        """
+        transfer, runs, rows = self._transfer, self._runs, LossRows(self._runs)
+        bar = tqdm(total=transfer.total_steps, unit="step", disable=None, leave=False)
+        with bar, rows, interruption.steps() as steps:
+            for progress in transfer.run(state):
+                first, self._last = self._last is None, progress
+                if first:
+                    self._open()
                 for run in runs:
-                    run.attempt(run.begin, transfer.current.objectives.exact.specs[run.number])
-                opening = time.perf_counter() - begin
-            for run in runs:
-                run.attempt(run.see, progress)
-            rows.add(progress)
-            for run in runs:
-                run.attempt(run.snapshot, progress)
-            if all(run.failed for run in runs):
-                break
-            bar.update(progress.step - bar.n)
-            bar.set_postfix_str(rows.latest, refresh=False)
-    return progress, opening  # step 0 is always there
+                    run.attempt(run.see, progress)
+                if not (first and state):  # the trace has it already
+                    rows.add(progress)
+                    for run in runs:
+                        run.attempt(run.snapshot, progress)
+                    self._save_checkpoints(progress.step, rows)
+                if all(run.failed for run in runs):
+                    break
+                bar.update(progress.step - bar.n)
+                bar.set_postfix_str(rows.latest, refresh=False)
+                steps.made()
+        return progress  # the first one is always there
+
+    def _open(self) -> None:
+        """Open sinks and traces, which counts as setup."""
+        begin = time.perf_counter()
+        for run in self._runs:
+            run.attempt(run.begin, self._transfer.current.objectives.exact.specs[run.number])
+        opening = time.perf_counter() - begin
+        self._setup, self._begin = self._setup + opening, self._begin + opening
+
+    def _save_checkpoints(self, step: int, rows: LossRows) -> None:
+        due = [run for run in self._runs if run.checkpoint_is_due(step)]
+        if due:
+            rows.write()
+            for run, state in zip(self._runs, self._states(), strict=True):
+                if run in due and state is not None:
+                    run.attempt(run.checkpoint, state, self.where)
+
+    def _states(self) -> Sequence[dict[str, Any] | None]:
+        """Each run's state, None while a step is being made."""
+        state = self._transfer.state_dict()
+        return [None] * len(self._runs) if state is None else parts(state, len(self._runs))
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """What decides the last bit of a result besides the config."""
+        return {
+            "torch": str(torch.__version__),
+            "device": str(self._transfer.device),
+            "precision": self._transfer.precision.name,
+            "threads": torch.get_num_threads(),
+        }
+
+    def results(self, last: Progress) -> dict[str, Any]:
+        """What the runs have in common, at their end."""
+        loop = time.perf_counter() - self._begin
+        return shared_results(
+            self._transfer, last, self._setup, loop, self._peak_memory.megabytes()
+        )
+
+    def interrupt(self, error: KeyboardInterrupt) -> None:
+        """Write down what there is of each run."""
+        if self._last is None:
+            return
+        number = getattr(error, "signal", signal.SIGINT)
+        shared, where = self.results(self._last), self.where
+        for run, state in zip(self._runs, self._states(), strict=True):
+            run.attempt(run.interrupt, number, state, where, shared)
 
 
 def _mentions(context: Context, *keys: str) -> bool:
