@@ -7,6 +7,7 @@ import logging
 import math
 import re
 import shlex
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,12 +22,12 @@ from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.measuring.quantities import QUANTITIES
 from nst.reports.sweep_plan import SweepPlan
+from nst.runs.recording.checkpoint import CHECKPOINT
 from nst.runs.recording.read import STATUSES, FoundRecord, as_table, find_records, folders_below
 
 log = logging.getLogger(__name__)
 
 _COMPLETED, _INTERRUPTED, _FAILED = STATUSES
-_CHECKPOINT = "checkpoint.pt"
 _PASSING = ("hydra", "logger", "report", "resume")
 """Keys by which a job is the same job, on its way again."""
 _TAKEN = {
@@ -35,6 +36,9 @@ _TAKEN = {
 }
 """Columns of the runs that no override may take."""
 _MOST_REASONS = 4
+_LONGEST = 60  # letters of a word in a label
+_STEERING = ("Cc", "Cs")  # control characters, and halves of characters
+_TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class Axis:
     @property
     def label(self) -> str:
         """The key, short."""
-        return self.key.removeprefix("loss.").removeprefix("optimizer.").replace("_", " ")
+        key = printable(self.key)
+        return key.removeprefix("loss.").removeprefix("optimizer.").replace("_", " ")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -234,8 +239,8 @@ def resume_command(overrides: Sequence[str], folder: Path) -> str:
         overrides: of the sweep's command line
         folder: of the sweep
 
-    >>> resume_command(["seed=0,1"], Path("outputs/my sweep"))
-    'python run.py -m seed=0,1 "hydra.sweep.dir=\'outputs/my sweep\'" resume=true'
+    >>> print(resume_command(["seed=0,1"], Path("outputs/my sweep")))
+    python run.py -m seed=0,1 "hydra.sweep.dir='outputs/my sweep'" resume=true
     """
     own = [each for each in overrides if not each.startswith(("resume=", "hydra.sweep.dir="))]
     place = f"hydra.sweep.dir={one_value(str(folder))}"
@@ -265,15 +270,19 @@ def _quoted(override: str) -> str:
     return f'"{override}"' if re.search(r"[\s\[\]{}()'*?;&|<>~]", override) else override
 
 
-def find_missing(folder: Path, plan: SweepPlan, records: Sequence[FoundRecord]) -> list[Missing]:
+def find_missing(
+    folder: Path, plan: SweepPlan, records: Sequence[FoundRecord] | None = None
+) -> list[Missing]:
     """Jobs that were planned or begun and have no complete record, each with its reason.
 
     Args:
         folder: of the sweep
         plan: may be empty
-        records: of the folder, see :func:`nst.runs.recording.read.find_records`
+        records: of the folder, see :func:`nst.runs.recording.read.find_records`; None reads them
     """
-    by_folder = {found.folder: found for found in records}
+    by_folder = {
+        found.folder: found for found in (find_records(folder) if records is None else records)
+    }
     complete, begun = set(), dict[tuple[str, ...], Missing]()
     for run in folders_below(folder):
         found = by_folder.get(run)
@@ -311,7 +320,7 @@ def _overrides_of(run: Path, found: FoundRecord | None) -> list[str] | None:
 
 def _why(run: Path, found: FoundRecord | None) -> tuple[str, bool]:
     """Why a job that was begun has no result, and whether it left what it needs to go on."""
-    goes_on = (run / _CHECKPOINT).is_file()
+    goes_on = (run / CHECKPOINT).is_file()
     if found is None:
         return _last_error(run) or "killed or still running", goes_on
     if found.values is None:
@@ -455,16 +464,31 @@ def _overrides(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def short(value: str) -> str:
-    """A value as a label.
+    """A value as a label: on one line, and of a word that fills one its beginning and its end.
 
     >>> short("[conv_1,conv_2]"), short("'pictures/my cat.jpg'"), short("conv_1-5")
     ('conv_1, conv_2', 'my cat', 'conv_1-5')
+    >>> short("x" * 70 + "y.png")
+    'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…xxxxxxxxxy'
     """
-    bare = value.strip("'\"")
+    bare = printable(value).strip("'\"")
     if bare.startswith("[") and bare.endswith("]"):
         return ", ".join(part.strip() for part in bare[1:-1].split(","))
-    is_file = re.search(r"\.(jpe?g|png|webp|tiff?|bmp|gif|pth?|safetensors)$", bare, re.I)
-    return Path(bare).stem if is_file else bare
+    is_file = re.search(r"\.(jpe?g|png|webp|avif|tiff?|bmp|gif|pth?|safetensors)$", bare, re.I)
+    named = Path(bare).stem if is_file else bare
+    return re.sub(rf"\S{{{_LONGEST + 1},}}", lambda word: f"{word[0][:40]}…{word[0][-10:]}", named)
+
+
+def printable(text: str) -> str:
+    """Text on one line, without what steers a screen or turns the direction of what follows.
+
+    >>> printable("a\\nb\\u202egnp.exe\\x1b[31m")
+    'a bgnp.exe[31m'
+    """
+    line = " ".join(text.split())
+    return "".join(
+        c for c in line if unicodedata.category(c) not in _STEERING and c not in _TURNING
+    )
 
 
 def run_command(overrides: Sequence[str]) -> str:

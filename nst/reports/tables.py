@@ -42,13 +42,25 @@ def told_columns(sweep: Sweep) -> list[str]:
 
 
 def metrics_table(sweep: Sweep) -> pd.DataFrame:
-    """A row for each run: axes, metrics, what is wrong with it, the command that makes it again."""
+    """A row for each run: axes, metrics, what is wrong with it, the command that makes it again.
+
+    ``problem`` is what the report finds, ``warnings`` what the run warned of itself.
+    """
     keys = [axis.key for axis in sweep.axes]
     table = sweep.runs[keys + told_columns(sweep)].copy()
     if "problem" in sweep.runs:
         table["problem"] = sweep.runs["problem"]
+    warned = ["; ".join(warnings_of(sweep, index)) or None for index in sweep.runs.index]
+    if any(warned):
+        table["warnings"] = warned
     table["command"] = [run_command(overrides) for overrides in sweep.runs["overrides"]]
     return table
+
+
+def warnings_of(sweep: Sweep, index: int) -> list[str]:
+    """What a run warned of when it ended, a sentence each."""
+    warned: list[str] | None = sweep.value(index, "warnings")
+    return warned or []
 
 
 def cell_text(value: Any) -> str:

@@ -11,16 +11,21 @@
 ``report/.nst-report``                    the mark: which of these files are the report's
 ========================================  ======================================================
 
+In the tables a text that a spreadsheet would take for a formula has an apostrophe in front. What
+runs are called is text wherever it stands: on the page, in LaTeX, in Markdown and in figures.
+
 Everything is made from the run folders alone, and no file of somebody else is replaced
 (:mod:`nst.reports.own_files`). Where a report fails, a page of an earlier one says so at its head.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -263,8 +268,8 @@ class Composed:
             for file in self.shown[name].files:
                 writers[file] = partial(save_figure, drawing.figure)
         return writers | {
-            "runs.csv": partial(metrics_table(self.sweep).to_csv, index=False),
-            "summary.csv": partial(summary_table(self.sweep).to_csv, index=False),
+            "runs.csv": partial(_save_table, table=metrics_table(self.sweep)),
+            "summary.csv": partial(_save_table, table=summary_table(self.sweep)),
             "table.tex": partial(_save_text, text=self.latex()),
             "captions.md": partial(_save_text, text=captions_page(self._captions())),
         }
@@ -293,6 +298,26 @@ def _save_print(file: Path, sweep: Sweep, panel: Panel) -> None:
 
 def _save_text(file: Path, text: str) -> None:
     file.write_bytes(text.encode(errors="replace"))
+
+
+def _save_table(file: Path, table: pd.DataFrame) -> None:
+    """CSV in UTF-8 that is safe to open in a spreadsheet: see :func:`no_formula`."""
+    named = table.rename(columns=no_formula).map(no_formula)
+    _save_text(file, named.to_csv(index=False))
+
+
+def no_formula(cell: Any) -> Any:
+    """A cell of a CSV; text that a spreadsheet would calculate begins with an apostrophe.
+
+    >>> no_formula("=HYPERLINK(A1)"), no_formula("-1e-3"), no_formula("gram"), no_formula(2.5)
+    ("'=HYPERLINK(A1)", '-1e-3', 'gram', 2.5)
+    """
+    if not isinstance(cell, str) or cell.lstrip()[:1] not in tuple("=+-@|%"):
+        return cell
+    with contextlib.suppress(ValueError):
+        float(cell)
+        return cell
+    return f"'{cell}"
 
 
 def claims_table(finding: StudyFinding) -> pd.DataFrame:

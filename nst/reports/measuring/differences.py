@@ -15,6 +15,7 @@ from nst.pictures.measures import block_means, psnr_of
 from nst.reports.sweeps import Sweep, short
 
 _COARSE = 8
+_LONGEST = 80  # bytes of a file's name: a disk takes 255, with its ending
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,8 @@ class SeedGroup:
     def file_name(self) -> str:
         """What a figure of it is called."""
         name = "_".join(["seed_difference", *(value.replace(" ", "") for value in self.values)])
-        return "".join(c if c.isalnum() or c in "_-." else "-" for c in name)[:80]
+        safe = "".join(c if c.isalnum() or c in "_-." else "-" for c in name)
+        return safe.encode()[:_LONGEST].decode(errors="ignore")
 
 
 def compared_seeds(sweep: Sweep) -> list[SeedGroup]:

@@ -114,10 +114,10 @@ def _read(file: Path) -> tuple[dict[str, Any] | None, str]:
         values = json.loads(file.read_bytes())  # of UTF-8, UTF-16 or UTF-32
     except OSError as error:
         return None, error.strerror or type(error).__name__
-    except UnicodeDecodeError:
-        return None, "it is not in UTF-8"
-    except (ValueError, RecursionError) as error:
-        return None, f"it is no JSON ({error})"
+    except json.JSONDecodeError as error:
+        return None, f"it is no JSON from line {error.lineno}, column {error.colno} on"
+    except (ValueError, RecursionError):
+        return None, "it is no JSON in UTF-8"
     if not isinstance(values, dict):
         return None, f"it holds {_described(values)} and no object"
     values = _printable(values)
