@@ -29,7 +29,10 @@ from nst.errors import InputError, Interruption
 FAILED, WRONG_INPUT = 1, 2
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+_OF_THE_DISK = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EMFILE),
+)
 
 _wants_tracebacks = False
 
@@ -43,7 +46,9 @@ def of_the_disk(error: BaseException) -> str | None:
     if not isinstance(error, OSError) or error.errno not in _OF_THE_DISK:
         return None
     where = f"{error.filename}: " if error.filename else ""
-    remedy = "free some space, or name another place by hydra.run.dir or hydra.sweep.dir"
+    remedy = "name another place by hydra.run.dir or hydra.sweep.dir"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        remedy = f"free some space, or {remedy}"
     return f"{where}{os.strerror(error.errno)}; {remedy}"
 
 

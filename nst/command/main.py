@@ -55,8 +55,9 @@ def _job(composed: DictConfig) -> None:
 
         launcher.run_job(cfg, Context(folder, name, group, list(hydra_cfg.overrides.task)))
     except KeyboardInterrupt as error:
-        _Run.folder = folder
-        log.warning("%s", error or "interrupted")
+        if _Run.folder is None:  # else another job of its batch has said so
+            _Run.folder = folder
+            log.warning("%s", error or "interrupted")
         raise
     except Exception as error:
         if not sweep:

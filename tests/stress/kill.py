@@ -100,8 +100,14 @@ def disturbed(
 ) -> None:
     """Start the sweep and send it a signal at a random moment, then check what it left."""
     number = chance.choice(SIGNALS)
+    traces = set(folder.rglob("trace.csv"))
     process = start(folder, *more)
-    time.sleep(chance.uniform(0, longest))
+    if chance.random() < 0.2:  # while it starts
+        time.sleep(chance.uniform(0, 5))
+    else:  # while it runs
+        while process.poll() is None and set(folder.rglob("trace.csv")) == traces:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, longest))
     process.send_signal(number)
     status, output, errors = finish(process)
     tally.signals[number.name] += 1
@@ -152,9 +158,12 @@ def run(count: int, seed: int) -> Iterator[Tally]:
     tally, chance, began = Tally(), random.Random(seed), time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         reference = Path(name) / "reference"
+        process = start(reference)
+        while process.poll() is None and not list(reference.rglob("trace.csv")):
+            time.sleep(0.01)
         begin = time.monotonic()
-        status, output, errors = finish(start(reference))
-        longest = time.monotonic() - begin
+        status, output, errors = finish(process)
+        longest = time.monotonic() - begin  # from the first step to the end
         assert status == 0, (output, errors)
         expected = results(reference)
         for number in range(count):
