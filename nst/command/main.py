@@ -129,9 +129,8 @@ def _report_after_sweep(given: list[str]) -> Iterator[None]:
 def _summary(folder: Path, plan: SweepPlan, given: list[str]) -> str:
     """How many jobs of a sweep have no result, and the command that makes them."""
     from nst.reports.sweeps import find_missing
-    from nst.runs.recording.read import load_runs
 
-    missing, jobs = len(find_missing(folder, plan, load_runs(folder))), len(plan.jobs)
+    missing, jobs = len(find_missing(folder, plan)), len(plan.jobs)
     command = again(given, folder, sweep=True)
     return f"{missing} of {jobs} jobs have no result; to run those alone: {command}"
 
