@@ -36,15 +36,20 @@ def check_source(source: str) -> None:
 
 def source_file(source: str) -> Path | None:
     """The file that a picture's name or path means; None for a sample and where there is none."""
-    if source in SAMPLES:
-        return None
+    return None if source in SAMPLES else existing_file(source)
+
+
+def existing_file(path: str) -> Path | None:
+    """The file at a path, ``~`` expanded; None where no file is or can be."""
     try:
-        return path if (path := _path(source)).is_file() else None
-    except OSError:
+        file = _path(path)
+        return file if file.is_file() else None
+    except (OSError, ValueError):  # too long, a NUL
         return None
 
 
 def _path(source: str) -> Path:
+    """A path with ``~`` expanded, as far as that is somebody's home."""
     try:
         return Path(source).expanduser()
     except RuntimeError:  # a name with a tilde, of nobody's home

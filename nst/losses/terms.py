@@ -9,7 +9,6 @@ without γ. Unweighted losses have no total: it would add what only weights make
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import torch
 
 from nst.config import Config, LossConfig, Task, layer_sets, layer_weights
-from nst.errors import InputError
+from nst.errors import InputError, shown
 from nst.losses.layer_loss import LayerLoss, Picture
 from nst.losses.registry import make_loss
 
@@ -214,7 +213,9 @@ def _pixel_losses(loss: LossConfig) -> list[tuple[LayerLoss, float]]:
     settings: dict[str, dict[str, Any]] = {"tv": {}}
     for name, options in loss.pixels.items():
         if not isinstance(options, Mapping):
-            raise InputError(f"loss.pixels.{name}={options}: expected {{weight: …}}")
+            raise InputError(f"loss.pixels.{name}={shown(options)}: expected {{weight: …}}")
+        if "name" in options:
+            raise InputError(f"loss.pixels.{name}.name: a loss on pixels is named by its key")
         settings[name] = dict(options)
     if "weight" in settings["tv"]:
         raise InputError("loss.pixels.tv.weight: the weight of total variation is loss.tv_weight")
@@ -223,8 +224,8 @@ def _pixel_losses(loss: LossConfig) -> list[tuple[LayerLoss, float]]:
     for name, options in settings.items():
         weight, key = options.pop("weight", 0.0), f"loss.pixels.{name}"
         number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
-        if not number or not 0 <= weight < math.inf:
-            raise InputError(f"{key}.weight={weight}: expected a finite number, 0 or more")
+        if not number or not 0 <= weight <= 1e30:
+            raise InputError(f"{key}.weight={shown(weight)}: expected a finite number, 0 to 1e30")
         losses.append((make_loss("pixels", {"name": name, **options}, key), float(weight)))
     return losses
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nst.config import WEIGHTS, Config, used_images
+from nst.config.remarks import remarks
 from nst.config.samples import source_file
 from nst.errors import InputError
 from nst.losses.terms import what_is_left_out
@@ -64,6 +65,8 @@ def announce(cfg: Config, context: Context) -> None:
         log.warning("%s", sentence)
     if not start_is_random(cfg) and _mentions(context, "seed", "init.scale"):
         log.warning("seed and init.scale decide nothing here: %s", _HOW_TO_START_RANDOM)
+    for remark in remarks(cfg, context.overrides) if context.group is None else ():
+        log.warning("%s", remark)
 
 
 def conclude(outcome: Outcome, context: Context) -> dict[str, Any]:
