@@ -16,7 +16,7 @@ from nst.command import launcher
 from nst.command.arguments import open_keys, quoted, unknown_key
 from nst.command.help import help_groups, help_keys, help_samples
 from nst.command.names import slug, unnamed_keys
-from nst.config import Config, from_omegaconf
+from nst.config import Config, from_omegaconf, wandb_default
 from nst.errors import InputError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -34,6 +34,7 @@ def register() -> None:
         "nst.groups": lambda: help_groups(CONF),
         "nst.keys": help_keys,
         "nst.samples": help_samples,
+        "nst.wandb": wandb_default,
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)

@@ -37,7 +37,9 @@ def from_omegaconf(composed: Any) -> Config:
     try:
         container = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise InputError(str(error).splitlines()[0]) from error
+        line = str(error).splitlines()[0]  # a resolver's own complaint needs no more words
+        told = line.removeprefix("InputError raised while resolving interpolation: ")
+        raise InputError(told) from error
     cfg = _build(Config, container)
     check(cfg)
     return typing.cast(Config, cfg)
