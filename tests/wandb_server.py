@@ -87,7 +87,7 @@ class WandbServer:
         self._thread.join()
 
     def die(self) -> None:
-        """Answer nobody any more: who asks is told that nobody listens, as who waits for an answer."""
+        """Answer nobody any more, also not who waits for an answer."""
         self.over.set()
         self._http.shutdown()
         self._http.server_close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -151,6 +152,7 @@ def wandb_sink(
     options = {
         **{"project": project, "entity": entity, "name": labels.run_name(name, group)},
         **{"group": group, "job_type": job_type, "tags": list(tags)},
+        "id": None if group else os.environ.get("WANDB_RUN_ID"),  # several would share it
         "config": labels.plain(config),
     }
     warn = Once()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shlex
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -142,40 +144,53 @@ def _start(
 ) -> _OpenRun | None:
     """Start a run, online if that is asked for and works; None, and a warning, where not."""
     where = Path(os.environ.get("WANDB_DIR") or folder)
+    # reports of W&B's use go to its server even offline, and the end of the program waits for them
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     try:
         _require_room(where / "wandb")
         import wandb
 
         wandb.setup(_session(mode))
-        settings = _settings(finish_seconds)
-
-        def start(how: Mode) -> Any:
-            every = {"mode": how, "dir": str(where), "reinit": "create_new", **options}
-            return wandb.init(settings=settings, **every)
-
+        every = {"dir": str(where), "settings": _settings(finish_seconds), **options}
         if mode == "offline":
-            return _OpenRun(start("offline"), None, warn)
-        return _start_online(start, warn)
+            return _OpenRun(_init("offline", every), None, warn)
+        return _start_online(every, warn)
     except Exception as error:  # whatever W&B raises, the run goes on
         warn("W&B failed (%s); this run is not logged there", one_line(error))
         return None
 
 
-def _start_online(start: Callable[[Mode], Any], warn: Once) -> _OpenRun:
+def _start_online(options: Mapping[str, Any], warn: Once) -> _OpenRun:
+    """Start a run online, or offline and with a warning, the first time, why it is."""
     server, obstacle = find_server()
     if obstacle is None:
         try:
-            return _OpenRun(start("online"), server, warn)
+            return _OpenRun(_init("online", options), server, warn)
         except Exception as error:  # of many kinds, none of them documented
-            obstacle = one_line(error)
-    run = start("offline")
-    if server.give_up(obstacle):
-        warn("W&B is offline: %s. %s", obstacle, _how_to_upload(run))
+            obstacle, _, _ = one_line(error).partition(" Consider increasing")
+    is_news = server.give_up(obstacle)
+    run = _init("offline", {**options, "id": None})  # the id is taken, where online was tried
+    if is_news:
+        warn("W&B is offline: %s. %s", obstacle.rstrip("."), _how_to_upload(run))
     return _OpenRun(run, None, warn)
 
 
+def _init(mode: str, options: Mapping[str, Any]) -> Any:
+    """Call ``wandb.init``; a run that does not start leaves no folder, which would be uploaded."""
+    import wandb
+
+    own = {"id": options.get("id") or secrets.token_hex(5), "mode": mode}
+    try:
+        return wandb.init(**{**options, **own}, reinit="create_new")
+    except Exception:
+        if not options.get("id"):  # nobody else's run has it
+            for folder in Path(options["dir"]).glob(f"wandb/*run-*-{own['id']}"):
+                shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def _how_to_upload(run: Any) -> str:
-    folder = relative(Path(run.dir).resolve().parent)
+    folder = relative(Path(run.dir).resolve().parent)  # which wandb sync takes
     return f"To upload this run, and others alike: wandb sync {shlex.quote(str(folder))}"
 
 
@@ -216,11 +231,14 @@ def _unless_set(settings: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:
 def _require_room(folder: Path) -> None:
     """
     Raises:
-        OSError: nothing can be written into the folder.
+        OSError: nothing can be written into the folder; its message names it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.write(bytes(_BLOCK))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_BLOCK))
+    except OSError as error:
+        raise OSError(f"{relative(folder)}: {error.strerror or error}") from error
 
 
 def _in_time(call: Callable[[], object], seconds: float) -> Exception | None:
