@@ -61,7 +61,8 @@ def log_report(
     """
     head = study or "report"
     options = {
-        **{"project": project, "entity": entity, "name": short_name(name), "group": group},
+        **{"project": project, "entity": entity, "name": short_name(name)},
+        "group": short_name(group) if group else None,
         **{"job_type": "report", "tags": ["report", *study_tags(study)]},
         "config": {"study": {"name": study}},
     }

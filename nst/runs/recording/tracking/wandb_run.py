@@ -190,8 +190,10 @@ def _init(mode: str, options: Mapping[str, Any]) -> Any:
 
 
 def _how_to_upload(run: Any) -> str:
-    folder = relative(Path(run.dir).resolve().parent)  # which wandb sync takes
-    return f"To upload this run, and others alike: wandb sync {shlex.quote(str(folder))}"
+    folder = Path(run.dir).resolve().parent
+    online = "--include-online " if folder.name.startswith("run-") else ""  # else it skips them
+    command = f"wandb sync {online}{shlex.quote(str(relative(folder)))}"
+    return f"To upload this run, and others alike: {command}"
 
 
 def _session(mode: Mode) -> Any:
