@@ -9,6 +9,7 @@ import shlex
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,12 +22,15 @@ from nst.runs.recording.tracking.server import END_SECONDS, Server, find_server,
 
 Mode = WandbMode | Literal["offline", "online", "disabled"]
 
-INIT_SECONDS = 5.0
-"""How long W&B may take to open a run at a server that answers; WANDB_INIT_TIMEOUT replaces it."""
+BEGIN_SECONDS = 9.0
+"""How long asking W&B's server and opening a run there may take; WANDB_INIT_TIMEOUT replaces what
+is left of it when the server has answered."""
 FINISH_SECONDS = 5.0
 """How long the end of a run may wait for uploads; WANDB_FINISH_TIMEOUT replaces it."""
 INTERRUPTED_SECONDS = 3.0
 """The same of a run that is interrupted."""
+OFFLINE_SECONDS = 10.0
+"""How long the end of a run may wait for the disk."""
 _GRACE_SECONDS = 1.0  # within which W&B says that its time is over
 _GIVEN_UP_SECONDS = 0.2  # the end of a run is sent on its way and goes on beside what follows
 
@@ -79,18 +83,11 @@ def open_run(
         yield opened.run
         exit_code = 0
     except KeyboardInterrupt as error:
-        exit_code, interrupted = exit_status(error), True
+        interruption = error if isinstance(error, Interruption) else Interruption()
+        exit_code, interrupted = interruption.exit_status, True
         raise
     finally:  # always: nothing else ends a run that has no process of its own
         opened.finish(exit_code, interrupted)
-
-
-def exit_status(error: BaseException | None) -> int:
-    """The exit code of a run that an exception ended; 0 for none."""
-    if error is None:
-        return 0
-    interruption = error if isinstance(error, Interruption) else Interruption()
-    return interruption.exit_status if isinstance(error, KeyboardInterrupt) else 1
 
 
 class _OpenRun:
@@ -113,8 +110,9 @@ class _OpenRun:
                 self._give_up(gone)
         seconds = self._patience(interrupted)
         error = _in_time(lambda: self.run.finish(exit_code=exit_code), seconds)
-        if isinstance(error, TimeoutError):
-            self._give_up("uploading takes too long (WANDB_FINISH_TIMEOUT=60 allows a minute)")
+        if isinstance(error, TimeoutError) and self._server:
+            more = "" if interrupted else " (WANDB_FINISH_TIMEOUT=60 allows a minute)"
+            self._give_up(f"uploading takes too long{more}")
         elif error is not None:
             self._warn("W&B could not finish its run: %s", one_line(error))
         else:
@@ -123,11 +121,14 @@ class _OpenRun:
     def _patience(self, interrupted: bool) -> float:
         if self._server and self._server.given_up:
             return _GIVEN_UP_SECONDS
-        own = float(self.run.settings.finish_timeout) + _GRACE_SECONDS
-        return min(INTERRUPTED_SECONDS, own) if interrupted else own
+        if interrupted:
+            return INTERRUPTED_SECONDS
+        upload = self.run.settings.finish_timeout  # 0: as long as it takes
+        online = upload + _GRACE_SECONDS if upload else threading.TIMEOUT_MAX
+        return online if self._server else OFFLINE_SECONDS
 
     def _give_up(self, reason: str) -> None:
-        if self._server is None or self._server.give_up(reason):
+        if self._server and self._server.give_up(reason):
             self._warn("W&B: %s. %s", reason, _how_to_upload(self.run))
 
     def _check_room(self) -> None:
@@ -151,21 +152,28 @@ def _start(
         import wandb
 
         wandb.setup(_session(mode))
-        every = {"dir": str(where), "settings": _settings(finish_seconds), **options}
+        every = {**options, "dir": str(where)}
         if mode == "offline":
             return _OpenRun(_init("offline", every), None, warn)
-        return _start_online(every, warn)
+        return _start_online(every, warn, finish_seconds)
     except Exception as error:  # whatever W&B raises, the run goes on
         warn("W&B failed (%s); this run is not logged there", one_line(error))
         return None
 
 
-def _start_online(options: Mapping[str, Any], warn: Once) -> _OpenRun:
+def _start_online(options: Mapping[str, Any], warn: Once, finish_seconds: float) -> _OpenRun:
     """Start a run online, or offline and with a warning, the first time, why it is."""
+    latest = time.monotonic() + BEGIN_SECONDS
     server, obstacle = find_server()
     if obstacle is None:
+        limits = _unless_set(
+            {
+                "WANDB_INIT_TIMEOUT": ("init_timeout", max(1.0, latest - time.monotonic())),
+                "WANDB_FINISH_TIMEOUT": ("finish_timeout", finish_seconds),
+            }
+        )
         try:
-            return _OpenRun(_init("online", options), server, warn)
+            return _OpenRun(_init("online", options, **limits), server, warn)
         except Exception as error:  # of many kinds, none of them documented
             obstacle, _, _ = one_line(error).partition(" Consider increasing")
     is_news = server.give_up(obstacle)
@@ -175,16 +183,19 @@ def _start_online(options: Mapping[str, Any], warn: Once) -> _OpenRun:
     return _OpenRun(run, None, warn)
 
 
-def _init(mode: str, options: Mapping[str, Any]) -> Any:
+def _init(mode: str, options: Mapping[str, Any], **settings: Any) -> Any:
     """Call ``wandb.init``; a run that does not start leaves no folder, which would be uploaded."""
     import wandb
 
-    own = {"id": options.get("id") or secrets.token_hex(5), "mode": mode}
+    own = options.get("id") or secrets.token_hex(5)
     try:
-        return wandb.init(**{**options, **own}, reinit="create_new")
+        return wandb.init(
+            **{**options, "id": own, "mode": mode, "settings": _settings(**settings)},
+            reinit="create_new",
+        )
     except Exception:
         if not options.get("id"):  # nobody else's run has it
-            for folder in Path(options["dir"]).glob(f"wandb/*run-*-{own['id']}"):
+            for folder in Path(options["dir"]).glob(f"wandb/*run-*-{own}"):
                 shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -204,19 +215,13 @@ def _session(mode: Mode) -> Any:
     return wandb.Settings(**values | ({"mode": "online"} if mode == "online" else {}))
 
 
-def _settings(finish_seconds: float) -> Any:
-    """Settings of one run, as far as the environment does not have them."""
+def _settings(**more: Any) -> Any:
+    """Settings of one run."""
     import wandb
 
-    values = _unless_set(
-        {
-            "WANDB_SILENT": ("silent", True),
-            "WANDB_INIT_TIMEOUT": ("init_timeout", INIT_SECONDS),
-            "WANDB_FINISH_TIMEOUT": ("finish_timeout", finish_seconds),
-        }
-    )
     return wandb.Settings(
-        **values,
+        **_unless_set({"WANDB_SILENT": ("silent", True)}),
+        **more,
         finish_timeout_raises=True,
         console="off",
         x_disable_stats=True,
