@@ -24,7 +24,7 @@ class Interruption(KeyboardInterrupt):
 
     @property
     def exit_status(self) -> int:
-        """What a shell reports of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM."""
+        """What a shell reports of it: 130 for SIGINT, 143 for SIGTERM."""
         return 128 + self.signal
 
 

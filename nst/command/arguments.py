@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
-from nst.errors import did_you_mean
+from nst.errors import InputError, did_you_mean
 
 _PATHS = ("content", "style", "init.image", "backbone.weights", "report.judge_weights")
 _SWITCH = re.compile(r"^(\+{0,2})report=(?!\{)")
@@ -15,13 +14,28 @@ _SWITCH = re.compile(r"^(\+{0,2})report=(?!\{)")
 
 
 def prepared(arguments: Sequence[str]) -> list[str]:
-    """The command line as Hydra takes it; exits where a key is unknown.
+    """The command line as Hydra takes it.
 
     Args:
         arguments: the command line without the program's name
+
+    Raises:
+        InputError: a key is unknown, or ``resume=true`` names no folder.
     """
     explain_unknown_keys(arguments)
+    _require_folder_to_go_on_in(arguments)
     return open_keys(quote_paths(arguments))
+
+
+def _require_folder_to_go_on_in(arguments: Sequence[str]) -> None:
+    """Refuse a run that is to go on in a folder of its own, which is new and empty every time."""
+    keys = {argument.partition("=")[0].lstrip("+"): argument for argument in arguments}
+    resumes = re.fullmatch(r"\+*resume=(true|yes|on|1)", keys.get("resume", ""), re.IGNORECASE)
+    if resumes and not {"hydra.run.dir", "hydra.sweep.dir"} & keys.keys():
+        raise InputError(
+            "resume=true: name the folder to go on in, as hydra.run.dir=outputs/NAME (a sweep: "
+            "hydra.sweep.dir=outputs/sweeps/NAME)"
+        )
 
 
 def quote_paths(arguments: Sequence[str]) -> list[str]:
@@ -57,15 +71,18 @@ def quoted(text: str) -> str:
 
 
 def explain_unknown_keys(arguments: Sequence[str]) -> None:
-    """Exit with the known keys when an override has an unknown one; Hydra alone names none.
+    """Name the known keys when an override has an unknown one; Hydra alone names none.
 
     Args:
         arguments: the command line without the program's name
+
+    Raises:
+        InputError: a key is unknown.
     """
     for argument in arguments:
         complaint = unknown_key(argument)
         if complaint:
-            sys.exit(f"error: {complaint}")
+            raise InputError(complaint)
 
 
 def unknown_key(argument: str) -> str | None:

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from nst.command import launcher
 from nst.command.arguments import open_keys, quoted, unknown_key
+from nst.command.folders import own_folder
 from nst.command.help import help_groups, help_keys, help_samples
 from nst.command.names import slug, unnamed_keys
 from nst.config import Config, from_omegaconf, wandb_default
@@ -38,6 +39,8 @@ def register() -> None:
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
+    # kept with the config, so that jobs in other processes have the sweep's folder too
+    OmegaConf.register_new_resolver("nst.own_folder", own_folder, replace=True, use_cache=True)
 
 
 def compose(*overrides: str, **values: Any) -> Config:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -19,25 +18,36 @@ from nst import errors
 from nst.command import launcher
 from nst.command.arguments import prepared
 from nst.command.configs import CONF, register
+from nst.command.ending import FAILED, JobFailedError, again, ending, fail, of_the_disk, said
 from nst.command.names import slug
 from nst.command.plan import PlanSweep
 from nst.config import from_omegaconf
 from nst.reports.sweep_plan import SweepPlan
+from nst.runs.interruption import listening
+from nst.runs.threads import sleep_while_waiting
 
 log = logging.getLogger("nst")
 
 
 def main() -> None:
     """``run.py``, ``nst`` and ``python -m nst``."""
-    register()
-    sys.argv[1:] = prepared(sys.argv[1:])
-    with _report_after_sweep():
-        _job()
+    sleep_while_waiting()
+    given = sys.argv[1:]
+    with ending(), listening(), _last_words(given):
+        register()
+        sys.argv[1:] = prepared(given)
+        with _report_after_sweep(given):
+            _job()
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _job(composed: DictConfig) -> None:
-    """One job. Wrong input ends a single run in one line; in a sweep the other jobs go on."""
+    """One job. What ends a single run ends the program; in a sweep the other jobs go on.
+
+    Raises:
+        JobFailedError: a job of a sweep has no result, and has said why.
+    """
+    sleep_while_waiting()  # in a job that a launcher starts elsewhere, main() did not
     hydra_cfg = HydraConfig.get()
     sweep = hydra_cfg.mode is RunMode.MULTIRUN
     folder, name = Path(hydra_cfg.runtime.output_dir), slug(hydra_cfg.job.override_dirname)
@@ -47,47 +57,104 @@ def _job(composed: DictConfig) -> None:
         from nst.runs.context import Context
 
         launcher.run_job(cfg, Context(folder, name, group, list(hydra_cfg.overrides.task)))
-    except errors.InputError as error:
+    except KeyboardInterrupt as error:
+        if _Run.folder is None:  # else another job of its batch has said so
+            _Run.folder = folder
+            log.warning("%s", error or "interrupted")
+        raise
+    except Exception as error:
         if not sweep:
-            sys.exit(f"error: {error}")
-        log.error("%s", error)
-        raise CompactHydraException(str(error)) from error
-    except KeyboardInterrupt:
-        sys.exit(f"interrupted; what was computed stays in {group or folder}")
-    except Exception:
-        if sweep:
+            raise SystemExit(said(error)) from error  # Hydra would add a line of its own
+        reason = str(error) if isinstance(error, errors.InputError) else of_the_disk(error)
+        if reason is None:
             log.exception("this job failed")  # Hydra keeps a sweep's tracebacks to itself
+        else:
+            log.error("%s", reason)
+        raise JobFailedError(reason or str(error)) from error
+
+
+class _Run:
+    """The run that was interrupted."""
+
+    folder: Path | None = None
+
+
+@contextmanager
+def _last_words(given: list[str]) -> Iterator[None]:
+    """Where a signal ends the program, say what is there and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sweep = PlanSweep.folder is not None
+        folder = PlanSweep.folder or _Run.folder
+        if folder is None:
+            fail("interrupted before anything was begun")
+            raise
+        from nst.runs.context import relative
+
+        folder = relative(folder)
+        print(f"interrupted; what was computed is in {folder}", file=sys.stderr)
+        print(f"to go on: {again(given, folder, sweep)}", file=sys.stderr)
+        if sweep:
+            print(f"a report of what there is: {_report_command(folder)}", file=sys.stderr)
         raise
 
 
 @contextmanager
-def _report_after_sweep() -> Iterator[None]:
+def _report_after_sweep(given: list[str]) -> Iterator[None]:
     """At the end of the block, the report of the sweep that it ran, also when a job failed.
 
-    Hydra's own callback for the end of a sweep is not called then. A report that fails ends the
-    program with status 1.
+    Hydra's own callback for the end of a sweep is not called then. A signal that ended the sweep
+    leaves no time for it. A report that fails ends the program with status 1.
     """
-    written = True
+    failed: BaseException | None = None
     try:
         yield
-    finally:
-        plan = SweepPlan.read(PlanSweep.folder) if PlanSweep.folder else None
-        if plan and plan.report:
-            written = _report(Path(str(PlanSweep.folder)))
+    except JobFailedError as error:
+        failed = error
+    folder = PlanSweep.folder
+    plan = SweepPlan.read(folder) if folder else None
+    if folder is None or plan is None:
+        written = True
+    else:
+        written = _report(folder) if plan.report else True
+        if failed:
+            fail(_summary(folder, plan, given), FAILED)
+    if failed:
+        raise failed
     if not written:
-        sys.exit(1)
+        sys.exit(FAILED)
+
+
+def _summary(folder: Path, plan: SweepPlan, given: list[str]) -> str:
+    """How many jobs of a sweep have no result, and the command that makes them."""
+    from nst.reports.sweeps import find_missing
+    from nst.runs.recording.read import load_runs
+
+    missing, jobs = len(find_missing(folder, plan, load_runs(folder))), len(plan.jobs)
+    command = again(given, folder, sweep=True)
+    return f"{missing} of {jobs} jobs have no result; to run those alone: {command}"
+
+
+def _report_command(folder: Path) -> str:
+    return f"python -m experiments.report {shlex.quote(str(folder))}"
 
 
 def _report(folder: Path) -> bool:
     """Write a sweep's report, or say why there is none and how to have it after all."""
     from nst.reports.write import report
 
-    again = f"python -m experiments.report {shlex.quote(str(folder))}"
+    command = _report_command(folder)
     try:
         print(f"report: {report([folder])}")
         return True
     except errors.InputError as error:
-        log.error("no report: %s; the runs are safe, and this writes it again: %s", error, again)
-    except Exception:
-        log.exception("the report failed; the runs are safe, and this writes it again: %s", again)
+        log.error("no report: %s; the runs are safe, and this writes it again: %s", error, command)
+    except Exception as error:
+        said = "the report failed; the runs are safe, and this writes it again: %s"
+        disk = of_the_disk(error)
+        if disk is None:
+            log.exception(said, command)
+        else:
+            log.error(f"{disk}; {said}", command)
     return False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,13 @@ from hydra.experimental.callback import Callback
 from omegaconf import OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from nst import durable
 from nst.command import launcher
 from nst.command.arguments import open_key
 from nst.command.configs import one_line
+from nst.command.ending import said
 from nst.config import from_omegaconf
+from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
 
@@ -30,28 +33,44 @@ class PlanSweep(Callback):
     folder: Path | None = None
     """The folder of the sweep that this process has started, once it has a plan."""
 
+    in_use = ExitStack()
+    """Holds the folder until the program ends."""
+
     def on_multirun_start(self, config: Any, **kwargs: Any) -> None:
-        """Compose and check each job; stop with one line that names the first one that is wrong."""
+        """Compose and check each job; stop with one line that names the first one that is wrong.
+
+        To Hydra, a callback that fails is worth a warning, and it goes on without. Here it ends
+        the program: what it prepares is what a sweep is made of.
+        """
+        try:
+            self._plan(config)
+        except Exception as error:
+            raise SystemExit(said(error)) from error
+
+    def _plan(self, config: Any) -> None:
         if not config.hydra.sweeper._target_.endswith("BasicSweeper"):
             return  # Optuna and others choose their jobs as they go
         overrides = list(config.hydra.overrides.task)
         if any(re.match(r"study=[^'\"]*,", override) for override in overrides):
-            sys.exit("error: one study at a time; run the command once for each")
+            raise InputError("one study at a time; run the command once for each")
         params = {**study_params(config, overrides), **(config.hydra.sweeper.params or {})}
         with open_dict(config):
             config.hydra.sweeper.params = params
         jobs = expand_sweep([f"{k}={v}" for k, v in params.items()] + overrides)
-        _exit_where_wrong(config, jobs)
+        _check_jobs(config, jobs)
         _write_plan(Path(config.hydra.sweep.dir), config, overrides, jobs)
 
 
-def _exit_where_wrong(config: Any, jobs: Sequence[Sequence[str]]) -> None:
-    """End the program with one line where the launcher or a job cannot work."""
-    try:
-        if "max_batch" in config.hydra.launcher:
-            launcher.check_max_batch(config.hydra.launcher.max_batch)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
+    """Check the launcher and each job.
+
+    Raises:
+        InputError: one of them cannot work, or there is none.
+    """
+    if "max_batch" in config.hydra.launcher:
+        launcher.check_max_batch(config.hydra.launcher.max_batch)
+    if not jobs:
+        raise InputError("this sweep has no jobs: one of its keys has no value, or glob() no match")
     folders: set[Path] = set()
     for number, job in enumerate(jobs):
         try:
@@ -63,7 +82,7 @@ def _exit_where_wrong(config: Any, jobs: Sequence[Sequence[str]]) -> None:
                 folders.add(folder)
         except (InputError, HydraException) as error:
             text = one_line(error) if isinstance(error, HydraException) else error
-            sys.exit(f"error in job {','.join(job)}: {text}")
+            raise InputError(f"job {','.join(job)}: {text}") from error
 
 
 def study_params(composed: Any, overrides: Sequence[str]) -> dict[str, str]:
@@ -118,11 +137,30 @@ def _write_plan(
         jobs=jobs,
         report=bool(composed.report.enabled),
     )
-    try:
-        plan.write(folder)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    if composed.resume:
+        _check_same(SweepPlan.read(folder), plan, folder)
+    PlanSweep.in_use.enter_context(durable.in_use(folder, "sweep"))
+    plan.write(folder)
     PlanSweep.folder = folder
+
+
+def _check_same(before: SweepPlan | None, now: SweepPlan, folder: Path) -> None:
+    """Check that a sweep goes on in the folder of the same sweep.
+
+    Raises:
+        InputError: another one has been there.
+    """
+    if before is None or list(map(_decisive, before.jobs)) == list(map(_decisive, now.jobs)):
+        return
+    raise InputError(
+        f"{folder} holds another sweep ({' '.join(before.overrides)}); resume=true goes on with "
+        "the same one, so give its overrides, or another folder by hydra.sweep.dir"
+    )
+
+
+def _decisive(job: Sequence[str]) -> list[str]:
+    """A job's overrides, less those of keys that tell no two pictures apart."""
+    return sorted(o for o in job if o.lstrip("+").split(".")[0].split("=")[0] not in UNNAMED_KEYS)
 
 
 def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:
@@ -131,5 +169,7 @@ def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:
     >>> expand_sweep(["seed=0,1", "size=64"])
     [['seed=0', 'size=64'], ['seed=1', 'size=64']]
     """
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    hydra = GlobalHydra.instance()
+    loader = hydra.config_loader() if hydra.is_initialized() else None  # glob() asks for choices
+    parsed = OverridesParser.create(loader).parse_overrides(list(overrides))
     return [list(job) for job in BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]]

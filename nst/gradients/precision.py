@@ -7,7 +7,9 @@ same.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -110,6 +112,15 @@ class CheckedBFloat16:
             f"{loss:.1%} in the loss and {gradient:.0%} in the gradient"
         )
         return exact
+
+    def state_dict(self) -> dict[str, Any]:
+        """What decides the evaluations to come."""
+        return {"calls": self._calls, "last": self._last, "fell_back": self.fell_back}
+
+    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Go on from a state."""
+        self._calls, self.fell_back = state["calls"], state["fell_back"]
+        self._last = None if state["last"] is None else state["last"].to(device)
 
 
 def _apart(x: Tensor, y: Tensor) -> float:

@@ -10,19 +10,23 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from nst.config import WEIGHTS, Config, used_images
 from nst.config.samples import source_file
 from nst.errors import InputError
 from nst.pictures.files import quantize
+from nst.runs import threads
 from nst.runs.context import Context, relative
+from nst.runs.loop import Loop, state_to_go_on_from
 from nst.runs.memory import choice as memory
 from nst.runs.recording.folder import check_folder
-from nst.runs.recording.provenance import PeakMemory
-from nst.runs.recording.record import shared_results
-from nst.runs.recording.recorder import LossRows, Outcome, Recorder
-from nst.runs.transfer import Progress, Transfer, start_is_random
+from nst.runs.recording.recorder import (
+    Kept,
+    Outcome,
+    Recorder,
+    complete_record,
+    record_failure,
+)
+from nst.runs.transfer import Transfer, start_is_random
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +40,18 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
     """Run a config and record it in the context's folder.
 
     What is computed before an interruption or an error stays: the latest image and the trace are
-    written either way; only ``record.json`` is missing. A finished result in the folder stays
-    until the new one is complete (:class:`nst.runs.recording.folder.RunFolder`).
+    written either way, and the record says what happened. With ``resume=true`` a run that was
+    interrupted or killed goes on from its checkpoint, and one that is complete stays as it is.
+    Without, a result in the folder stays until the new one is complete
+    (:class:`nst.runs.recording.folder.RunFolder`).
 
     Returns:
         The record, as ``record.json`` holds it.
 
     Raises:
-        InputError: the config cannot work, or the folder holds somebody's files.
+        InputError: the config cannot work, or the folder holds somebody's files, or another
+            program is at work in it.
+        KeyboardInterrupt: as :class:`nst.errors.Interruption`, by a signal.
     """
     announce(cfg, context)
     return conclude(run_jobs([(cfg, context)])[0], context)
@@ -59,6 +67,9 @@ def conclude(outcome: Outcome, context: Context) -> dict[str, Any]:
     """Log what came out, and return the record; raise where there is none."""
     if isinstance(outcome, Exception):
         raise outcome
+    if isinstance(outcome, Kept):
+        log.info("%s is complete already, and stays", relative(context.folder))
+        return outcome.record
     _report(outcome, context.folder)
     return outcome
 
@@ -73,15 +84,22 @@ def run_jobs(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
     Returns:
         The outcomes, in the order of the jobs. An interruption is raised, as in :func:`run_job`.
     """
-    refused = _refused(jobs)
-    started = [job for number, job in enumerate(jobs) if number not in refused]
-    outcomes = iter(_run_or_halve(started) if started else [])
-    return [refused.get(number) or next(outcomes) for number in range(len(jobs))]
+    outcomes = _settled(jobs)
+    started = [number for number in range(len(jobs)) if number not in outcomes]
+    ended = _run_or_halve([jobs[number] for number in started]) if started else []
+    for number, outcome in zip(started, ended, strict=True):
+        outcomes[number] = outcome
+        if isinstance(outcome, Exception):
+            record_failure(*jobs[number], outcome)
+    return [outcomes[number] for number in range(len(jobs))]
 
 
-def _refused(jobs: Sequence[tuple[Config, Context]]) -> dict[int, Exception]:
-    """Why jobs may not write into their folders, by number; nothing is loaded or written yet."""
-    refused: dict[int, Exception] = {}
+def _settled(jobs: Sequence[tuple[Config, Context]]) -> dict[int, Outcome]:
+    """What is known before anything is loaded or written, by number.
+
+    Jobs that may not write into their folders, and with ``resume=true`` those that are complete.
+    """
+    settled: dict[int, Outcome] = {}
     owners: dict[Path, int] = {}
     for number, (cfg, context) in enumerate(jobs):
         try:
@@ -89,9 +107,12 @@ def _refused(jobs: Sequence[tuple[Config, Context]]) -> dict[int, Exception]:
             if owner != number:
                 raise InputError(f"{context.folder} is another run's folder; give each its own")
             check_folder(context.folder, _input_files(cfg))
+            record = complete_record(cfg, context) if cfg.resume else None
+            if record is not None:
+                settled[number] = Kept(record)
         except (InputError, OSError) as error:
-            refused[number] = error
-    return refused
+            settled[number] = error
+    return settled
 
 
 def _input_files(cfg: Config) -> dict[str, Path]:
@@ -105,7 +126,8 @@ def _input_files(cfg: Config) -> dict[str, Path]:
 def _run_or_halve(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
     """The outcomes of jobs whose folders are free."""
     try:
-        return _run_together(jobs)
+        with threads.taken(jobs[0][0].threads) as chosen:
+            return _run_together(jobs, chosen.why)
     except Exception as error:
         traceback.clear_frames(error.__traceback__)  # their tensors may be what fills the memory
         if len(jobs) == 1:
@@ -119,59 +141,36 @@ def _line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
+def _run_together(jobs: Sequence[tuple[Config, Context]], threads_why: str) -> list[Outcome]:
     """The outcomes of one batch.
+
+    Args:
+        jobs: that may share
+        threads_why: what decided how many threads they have
 
     Raises:
         Exception: what stopped the batch as a whole.
+        KeyboardInterrupt: the program was asked to end; what there is of the runs is written.
     """
     begin = time.perf_counter()
     runs = [Recorder(number, *job) for number, job in enumerate(jobs)]
     transfer = Transfer(*(run.cfg for run in runs))
-    peak_memory = PeakMemory(str(transfer.device))
-    setup = time.perf_counter() - begin
     with ExitStack() as stack:
         for run in runs:
             stack.push(run.close)
             run.attempt(run.open)
-        begin = time.perf_counter()
-        last, opening = _optimize(transfer, runs)
-        loop = time.perf_counter() - begin - opening
-        peak = peak_memory.megabytes()  # of the optimisation alone
-        # on the images as they are saved: 8 bits, within [0, 1]
-        losses = transfer.final_losses(quantize(last.images)).tolist()
-        shared = shared_results(transfer, last, setup + opening, loop, peak)
-        for run in runs:
-            run.attempt(run.finish, transfer, losses[run.number], shared)
+        loop = Loop(transfer, runs, time.perf_counter() - begin, threads_why)
+        try:
+            last = loop.run(state_to_go_on_from(runs, loop.where))
+            shared = loop.results(last)
+            # on the images as they are saved: 8 bits, within [0, 1]
+            losses = transfer.final_losses(quantize(last.images)).tolist()
+            for run in runs:
+                run.attempt(run.finish, transfer, losses[run.number], shared)
+        except KeyboardInterrupt as error:
+            loop.interrupt(error)
+            raise
     return [run.outcome for run in runs]
-
-
-def _optimize(transfer: Transfer, runs: Sequence[Recorder]) -> tuple[Progress, float]:
-    """Run to the end, or until no run is left; every run writes each of its steps.
-
-    Returns:
-        The last step, and the seconds that it took to open sinks and traces.
-    """
-    opening = 0.0
-    rows = LossRows(runs)
-    bar = tqdm(total=transfer.total_steps, unit="step", disable=None, leave=False)
-    with bar, rows:
-        for progress in transfer.run():
-            if progress.step == 0:
-                begin = time.perf_counter()
-                for run in runs:
-                    run.attempt(run.begin, transfer.current.objectives.exact.specs[run.number])
-                opening = time.perf_counter() - begin
-            for run in runs:
-                run.attempt(run.see, progress)
-            rows.add(progress)
-            for run in runs:
-                run.attempt(run.snapshot, progress)
-            if all(run.failed for run in runs):
-                break
-            bar.update(progress.step - bar.n)
-            bar.set_postfix_str(rows.latest, refresh=False)
-    return progress, opening  # step 0 is always there
 
 
 def _mentions(context: Context, *keys: str) -> bool:

@@ -15,8 +15,9 @@ Several configs that may share a batch (:mod:`nst.runs.batches`) run at once, an
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ from nst.gradients.chain import is_chain
 from nst.gradients.engine import engine
 from nst.gradients.precision import CheckedBFloat16, Precision, choose_precision
 from nst.optimizers.from_config import make_optimizer
-from nst.optimizers.steps import Step, iterate
+from nst.optimizers.steps import PixelOptimizer, Step, iterate
 from nst.pictures import starts
 from nst.pictures.files import resize
 from nst.pictures.samples import load_image
@@ -81,6 +82,23 @@ class Progress:
     settled: bool
 
 
+@dataclass(frozen=True)
+class _Between:
+    """Where a transfer is between two steps.
+
+    Attributes:
+        number: of the pass
+        optimizer: of the pass
+        restarts: (N,), of the passes before
+        latest: the step that was made last
+    """
+
+    number: int
+    optimizer: PixelOptimizer
+    restarts: Tensor
+    latest: Progress
+
+
 class Transfer:
     """N runs at once: their backbone and current pass, and the steps as they come.
 
@@ -117,46 +135,121 @@ class Transfer:
         )
         self._networks = Networks(self.backbone, self.precision)
         self._first = self.current = self._pass(all_passes(self.cfg)[0][0])
-        self._checked: list[CheckedBFloat16] = []
+        self._checked: CheckedBFloat16 | None = None
+        self._fell_back: list[str | None] = []  # of earlier passes
+        self._between: _Between | None = None
 
     @property
     def fell_back(self) -> str | None:
         """Why a pass of the latest run went back to float32, or None where none did."""
-        return "; ".join(c.fell_back for c in self._checked if c.fell_back) or None
+        reasons = [*self._fell_back, self._checked.fell_back if self._checked else None]
+        return "; ".join(filter(None, reasons)) or None
 
     @property
     def total_steps(self) -> int:
         """Updates of all passes together."""
         return sum(steps for _, steps in all_passes(self.cfg))
 
-    def run(self) -> Iterator[Progress]:
+    def run(self, state: Mapping[str, Any] | None = None) -> Iterator[Progress]:
         """Optimise; yields the start image and then every step of every pass.
+
+        Args:
+            state: of :meth:`state_dict`, to go on from; its step is yielded in place of the start
 
         Raises:
             InputError: a start image's loss is not finite.
+            ValueError: a state of other runs.
         """
-        self.current, self._checked = self._first, []
-        images = torch.cat([self._start(cfg) for cfg in self.cfgs]).to(self.device)
-        steps_before, seconds = 0, 0.0
-        restarts = torch.zeros(len(self.cfgs), dtype=torch.int64, device=self.device)
-        for number, (size, steps) in enumerate(all_passes(self.cfg)):
-            if number:
+        passes = all_passes(self.cfg)
+        self._checked, self._between = None, None
+        self._fell_back = [] if state is None else list(state["fell_back"])
+        first = 0 if state is None else int(state["pass"])
+        self.current = self._first if first == 0 else self._pass(passes[first][0])
+        done = self._start_progress() if state is None else self._progress_of(state)
+        if state is not None:
+            yield done
+        for number, (size, steps) in enumerate(passes[first:], start=first):
+            if number > first:
                 self.current = self._pass(size)
-                images = resize(images, self.current.output)
-            images = images.contiguous()  # the optimiser's vectors; backbones turn them themselves
-            timed = self._timed(self._steps(images, steps), steps_before, steps_before + steps)
-            for step, spent, settled in timed:
-                seconds += spent
-                images = step.images
-                if step.index == 0:
-                    _require_finite(step.terms)
-                    if number:  # the last image of the pass before, at another size
-                        continue
-                total = restarts + step.restarts
-                yield Progress(
-                    steps_before + step.index, seconds, images, step.terms, total, settled
-                )
-            steps_before, restarts = steps_before + steps, restarts + step.restarts
+                self._fell_back += [self._checked.fell_back] if self._checked else []
+                done = replace(done, images=resize(done.images, self.current.output))
+            going_on = state if number == first else None
+            for progress in self._one_pass(number, steps, done, going_on):
+                done = progress
+                # the start of a later pass is the last image of the one before, at another size
+                if number == 0 or progress.step > self._passed(number):
+                    yield progress
+
+    def _start_progress(self) -> Progress:
+        """The start images, before anything is evaluated."""
+        images = torch.cat([self._start(cfg) for cfg in self.cfgs]).to(self.device)
+        restarts = torch.zeros(len(self.cfgs), dtype=torch.int64, device=self.device)
+        return Progress(0, 0.0, images, images.new_zeros(len(self.cfgs), 0), restarts, True)
+
+    def _progress_of(self, state: Mapping[str, Any]) -> Progress:
+        """The step that a state was taken at."""
+        on_device = {name: state[name].to(self.device) for name in ("images", "terms", "restarts")}
+        return Progress(state["step"], state["seconds"], settled=True, **on_device)
+
+    def _passed(self, number: int) -> int:
+        """Steps of all passes before this one."""
+        return sum(steps for _, steps in all_passes(self.cfg)[:number])
+
+    def _one_pass(
+        self, number: int, steps: int, done: Progress, state: Mapping[str, Any] | None
+    ) -> Iterator[Progress]:
+        """The steps of one pass, from its start image or from a state within it.
+
+        Args:
+            number: of the pass
+            steps: it takes
+            done: what there is at its beginning; images of its size
+            state: to go on from
+        """
+        before, seconds = self._passed(number), done.seconds
+        # contiguous are the optimiser's vectors; backbones turn the images themselves
+        optimizer = self._optimizer(done.images.contiguous(), steps)
+        restarts = done.restarts
+        if state is not None:
+            optimizer.load_state_dict(state["optimizer"])
+            if self._checked and state["precision"]:
+                self._checked.load_state_dict(state["precision"], self.device)
+            restarts = state["restarts_before"].to(self.device)
+        timed = self._timed(iterate(optimizer, steps), before, before + steps)
+        for step, spent, settled in timed:
+            seconds += spent
+            if step.index == 0:
+                _require_finite(step.terms)
+            total = restarts + step.restarts
+            latest = Progress(before + step.index, seconds, step.images, step.terms, total, settled)
+            self._between = _Between(number, optimizer, restarts, latest)
+            yield latest
+            self._between = None  # while a step is being made, there is no state to go on from
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """What :meth:`run` needs to go on after the step that it has yielded last.
+
+        The continued run makes the same steps; on a CPU its pictures are the same, bit for bit,
+        with the same version of torch and as many threads.
+
+        Returns:
+            Tensors, numbers, strings and mappings of those; None while a step is being made.
+        """
+        if self._between is None:
+            return None
+        number, latest = self._between.number, self._between.latest
+        return {
+            "pass": number,
+            "step": latest.step,
+            "seconds": latest.seconds,
+            "images": latest.images,
+            "terms": latest.terms,
+            "restarts": latest.restarts,
+            "restarts_before": self._between.restarts,
+            "optimizer": self._between.optimizer.state_dict(),
+            "precision": self._checked.state_dict() if self._checked else None,
+            "fell_back": self._fell_back,
+        }
 
     def _pass(self, size: int) -> Pass:
         cfgs, task = self.cfgs, self.cfg.task
@@ -197,12 +290,10 @@ class Transfer:
         image = resize(load_image(source, max(size)), size)
         return starts.from_image(image, seeds, scale=_start_scale(cfg), distribution=distribution)
 
-    def _steps(self, start: Tensor, steps: int) -> Iterator[Step]:
+    def _optimizer(self, start: Tensor, steps: int) -> PixelOptimizer:
         evaluator = make_evaluator(self.current.objectives, self.precision, self.memory.checkpoint)
-        if evaluator.checked is not None:
-            self._checked.append(evaluator.checked)
-        optimizer = make_optimizer(self.cfg.optimizer, evaluator.evaluate, start, steps)
-        yield from iterate(optimizer, steps)
+        self._checked = evaluator.checked
+        return make_optimizer(self.cfg.optimizer, evaluator.evaluate, start, steps)
 
     def _timed(
         self, steps: Iterator[Step], first: int, last: int

@@ -125,14 +125,14 @@ def test_a_sweep_with_a_value_of_the_wrong_type_is_one_line(tmp_path: Path) -> N
     process = run("-m", "optimizer.steps=1,many", *QUICK[::2], cwd=tmp_path)
     assert process.returncode == 1
     (line,) = process.stderr.strip().splitlines()
-    assert "error in job optimizer.steps=many" in line
+    assert "error: job optimizer.steps=many" in line
     assert "could not be converted to Integer" in line
 
 
 def test_an_unknown_choice_lists_the_choices(tmp_path: Path) -> None:
     process = run("optimizer=adm", cwd=tmp_path)
     assert process.returncode != 0
-    assert "Could not find 'optimizer/adm'" in process.stderr
+    assert "optimizer=adm: no such choice" in process.stderr
     for choice in ("adam", "lbfgs", "sgd"):
         assert choice in process.stderr
 

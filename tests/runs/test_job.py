@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,10 +18,11 @@ import yaml
 from PIL import Image
 
 from nst import config
-from nst.errors import InputError
+from nst.errors import InputError, Interruption
 from nst.pictures.files import to_tensor
 from nst.runs.context import Context
 from nst.runs.job import run_job
+from nst.runs.recording.checkpoint import read_checkpoint
 from nst.runs.recording.tracking import NoSink
 from nst.runs.transfer import Progress, Transfer
 from tests.conftest import Compose
@@ -143,11 +146,11 @@ def test_the_pictures_that_were_used_are_recorded(composed: Compose, tmp_path: P
 def interrupt_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Transfer.run
 
-    def interrupted(self: Transfer) -> Iterator[Progress]:
-        for progress in whole(self):
+    def interrupted(self: Transfer, state: Any = None) -> Iterator[Progress]:
+        for progress in whole(self, state):
             yield progress
             if progress.step == step:
-                raise KeyboardInterrupt
+                raise Interruption(signal.SIGTERM)
 
     monkeypatch.setattr(Transfer, "run", interrupted)
 
@@ -159,8 +162,12 @@ def test_an_interruption_keeps_the_picture_and_the_trace(
     with pytest.raises(KeyboardInterrupt):
         run_job(composed("optimizer.steps=9"), Context(run_folder))
     assert (run_folder / "image.png").is_file()
-    assert pd.read_csv(run_folder / "trace.csv")["step"].tolist() == [0, 1, 2, 3]
-    assert not (run_folder / "record.json").exists()
+    trace = pd.read_csv(run_folder / "trace.csv")
+    assert trace["step"].tolist() == [0, 1, 2, 3]
+    record = json.loads((run_folder / "record.json").read_text())
+    assert (record["status"], record["signal"], record["steps"]) == ("interrupted", "SIGTERM", 3)
+    assert record["losses"]["total"] == pytest.approx(trace["total"].iloc[-1])
+    assert read_checkpoint(run_folder / "checkpoint.pt").step == 3
 
 
 def test_a_run_that_cannot_start_leaves_the_earlier_result(

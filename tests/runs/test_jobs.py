@@ -66,7 +66,9 @@ def test_a_run_that_cannot_start_leaves_the_others_alone(
     assert batch == [2, 2, None, 1]  # halves of halves
     assert isinstance(outcomes[2], InputError)
     assert "4 runs at once failed" in caplog.text
-    assert not (tmp_path / "2" / "record.json").exists()
+    record = json.loads((tmp_path / "2" / "record.json").read_text())
+    assert record["status"] == "failed"
+    assert "not finite" in record["error"]
     with pytest.raises(InputError, match="not finite"):
         conclude(outcomes[2], Context(tmp_path))
 
@@ -86,7 +88,8 @@ def test_a_folder_that_fails_ends_its_own_run(
     assert isinstance(outcomes[0], dict)
     assert str(outcomes[1]) == "disk full"
     assert (tmp_path / "1" / "image.png").is_file()
-    assert not (tmp_path / "1" / "record.json").exists()
+    record = json.loads((tmp_path / "1" / "record.json").read_text())
+    assert (record["status"], record["error"]) == ("failed", "disk full")
 
 
 @pytest.mark.slow

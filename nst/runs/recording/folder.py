@@ -8,8 +8,9 @@
 ``trace.csv``           a row per step: seconds and every loss term, weighted and before its weight
 ``snapshots/``          the image every ``snapshot_every`` steps
 ``config.yaml``         the config, resolved
-``record.json``         what was measured; renamed into place last, so a folder that has it
-                        is complete
+``checkpoint.pt``       what the run needs to go on, until it is complete
+``record.json``         what was measured, and what became of the run: its ``status`` is
+                        ``completed``, ``interrupted`` or ``failed``; written last
 ``.nst-run``            the mark of a run: which of these files are its own
 ``unfinished/``         the same files of a later run, until it is complete
 ======================  ===================================================================
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import shutil
@@ -35,7 +37,9 @@ from typing import Any
 import yaml
 from PIL import Image
 
+from nst import durable
 from nst.errors import InputError
+from nst.runs.recording.checkpoint import CHECKPOINT, Checkpoint
 from nst.runs.recording.mark import WRITING, Mark, digest_of
 from nst.runs.recording.trace import Trace
 
@@ -46,7 +50,7 @@ _SNAPSHOTS = "snapshots"
 _SNAPSHOT = re.compile(r"snapshots/step_\d+\.png")
 _HALF_SNAPSHOT = re.compile(r"\.step_\d+\.png\.part$")
 _PICTURES = ("image.png", "content.png", "style.png", "sheet.png")
-_FILES = (RECORD, *_PICTURES, "trace.csv", "config.yaml")
+_FILES = (RECORD, *_PICTURES, "trace.csv", "config.yaml", CHECKPOINT)
 _MARK_HEAD = "# What a run of nst wrote here, and may replace\n"
 _CHOOSE = "choose another folder, as in hydra.run.dir=outputs/NAME (a sweep: hydra.sweep.dir)"
 
@@ -68,6 +72,27 @@ class _RunMark(Mark):
             file.unlink(missing_ok=True)
         _remove_if_empty(snapshots)
         self.remove_mark()
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """What a run wrote into its folder's record; None where there is none that can be read."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def has_result(folder: Path) -> bool:
+    """Whether a run left something that is to stay until there is better: all, or a part of it."""
+    record = read_record(folder) if _RunMark(folder).owns(RECORD) else None
+    return record is not None and record.get("status") != "failed"
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a run's folder, the latest run's first."""
+    places = (folder / UNFINISHED, folder)
+    return [place / CHECKPOINT for place in places if _RunMark(place).owns(CHECKPOINT)]
 
 
 def _is_written_by_runs(name: str) -> bool:
@@ -107,7 +132,7 @@ def check_folder(folder: Path, inputs: Mapping[str, Path]) -> None:
             of one that the run writes, and no run wrote it, or it was changed since.
     """
     _check_place(folder, inputs)
-    if _RunMark(folder).owns(RECORD):
+    if has_result(folder):
         if (folder / UNFINISHED).exists() and not (folder / UNFINISHED).is_dir():
             raise InputError(_foreign(folder, [UNFINISHED]))
         _check_place(folder / UNFINISHED, inputs)
@@ -146,15 +171,20 @@ class RunFolder:
         path: where files are being written
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, go_on_at: Path | None = None, *, keep: bool = False):
         """
         Args:
             folder: where the complete run is to be; see :func:`check_folder`
+            go_on_at: the one of its :func:`checkpoints` that the run goes on from; what is beside
+                it stays
+            keep: leave what an unfinished run wrote, as where its failure is recorded
         """
         self._folder = folder
-        self.path = folder / UNFINISHED if _RunMark(folder).owns(RECORD) else folder
+        beside = folder / UNFINISHED if has_result(folder) else folder
+        self.path = go_on_at.parent if go_on_at else beside
         self.path.mkdir(parents=True, exist_ok=True)
-        _RunMark(self.path).remove_files()
+        if go_on_at is None and not keep:
+            _RunMark(self.path).remove_files()
         self._mark = _RunMark(self.path)
 
     @property
@@ -175,30 +205,44 @@ class RunFolder:
         return self.path / name
 
     @contextmanager
-    def open_trace(self, columns: Sequence[str]) -> Iterator[Trace]:
-        """``trace.csv``, for as long as the block lasts; ``columns`` as for :class:`Trace`."""
+    def open_trace(self, columns: Sequence[str], after: int | None = None) -> Iterator[Trace]:
+        """``trace.csv``, for as long as the block lasts; arguments as for :class:`Trace`."""
         file = self.path / "trace.csv"
         self._check_free(file.name)
         self._mark.add(file.name, WRITING)
-        trace = Trace(file, columns)
+        trace = Trace(file, columns, after if file.exists() else None)
         try:
             yield trace
         finally:
-            trace.close()
-            self._mark.add(file.name, digest_of(file))
+            try:
+                trace.close()
+            finally:
+                self._mark.add(file.name, digest_of(file))
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Write ``checkpoint.pt`` in place of an earlier one."""
+        with self._replacing(CHECKPOINT, WRITING) as partial:
+            checkpoint.save(partial)
 
     def save_record(self, record: Mapping[str, Any]) -> None:
-        """Write ``record.json``: the run is complete, and takes an earlier one's place."""
-        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        if not self.is_beside_another:
+        """Write ``record.json``; a run that is complete takes an earlier one's place."""
+        text = json.dumps(_finite(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        if not self.is_beside_another or record.get("status") in ("interrupted", "failed"):
             with self._replacing(RECORD) as partial:
                 partial.write_bytes(text.encode())
             return
         staged = _partial(self.path / RECORD)
         staged.write_bytes(text.encode())
+        durable.flush(staged)
+        (self.path / RECORD).unlink(missing_ok=True)  # of an interruption that it went on from
         names = self._mark.names()
         self._mark.add(RECORD, digest_of(staged))
         self._take_place(names, staged)
+
+    def remove_checkpoint(self) -> None:
+        """A complete run has nothing to go on with."""
+        if self._mark.owns(CHECKPOINT):
+            (self.path / CHECKPOINT).unlink()
 
     def _take_place(self, names: Sequence[str], staged: Path) -> None:
         """Swap the earlier result for the new one by renaming; undone where a step fails.
@@ -223,25 +267,35 @@ class RunFolder:
         shutil.rmtree(aside, ignore_errors=True)
         for folder in (self.path / _SNAPSHOTS, self.path, self._folder / _SNAPSHOTS):
             _remove_if_empty(folder)
+        durable.flush_folder(self._folder)
         self.path, self._mark = self._folder, _RunMark(self._folder)
 
     @contextmanager
-    def _replacing(self, name: str) -> Iterator[Path]:
-        """A path to write to; what it holds is renamed to ``name`` when the block succeeds."""
+    def _replacing(self, name: str, digest: str | None = None) -> Iterator[Path]:
+        """A path to write to; what it holds is renamed to ``name`` when the block succeeds.
+
+        Args:
+            name: of the file
+            digest: what its mark says; by default the sum of what was written
+        """
         target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = _partial(target)
-        try:
+        with durable.replacing(target, _partial(target)) as partial:
             yield partial
             self._check_free(name)
-            self._mark.add(name, digest_of(partial))
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+            self._mark.add(name, digest or digest_of(partial))
 
     def _check_free(self, name: str) -> None:
         if name not in self._mark:
             _refuse_existing(self.path / name)
+
+
+def _finite(value: Any) -> Any:
+    """Values as JSON can hold them: a number that is not finite becomes None."""
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _refuse_existing(target: Path) -> None:

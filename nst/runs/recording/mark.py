@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from nst import durable
+
 WRITING = "-"
 """In place of a sum: the file is still being written."""
 
@@ -62,8 +64,11 @@ class Mark:
         """Claim a file, before it is put into place."""
         self._sums[name] = digest
         head = "" if self._file.exists() else self._head
-        with self._file.open("a", encoding="utf-8", newline="\n") as lines:
-            lines.write(f"{head}{digest}  {name}\n")
+        with durable.named(self._file):
+            with self._file.open("a", encoding="utf-8", newline="\n") as lines:
+                lines.write(f"{head}{digest}  {name}\n")
+                lines.flush()
+                os.fsync(lines.fileno())
 
     def remove_mark(self) -> None:
         """Remove the mark itself."""

@@ -23,7 +23,12 @@ from nst.runs.transfer import Progress, Transfer
 
 
 def shared_results(
-    transfer: Transfer, last: Progress, setup: float, loop: float, peak: float | None
+    transfer: Transfer,
+    last: Progress,
+    setup: float,
+    loop: float,
+    peak: float | None,
+    threads_why: str,
 ) -> dict[str, Any]:
     """What the runs of a batch have in common; seconds are each run's share of the wall time.
 
@@ -33,6 +38,7 @@ def shared_results(
         setup: seconds before the first step, of the batch
         loop: seconds of the loop over the steps, with all that is written on the way
         peak: memory in MB, of the batch
+        threads_why: what decided how many threads there are
     """
     cfg, batch = transfer.cfg, len(transfer.cfgs)
     height, width = transfer.current.output
@@ -54,6 +60,7 @@ def shared_results(
         "device": str(transfer.device),
         "device_name": provenance.device_name(str(transfer.device)),
         "threads": torch.get_num_threads(),
+        "threads_why": threads_why,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

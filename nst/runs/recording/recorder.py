@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +16,33 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from nst import durable
 from nst.config import Config, LoggerName, config_hash, to_dict
+from nst.config.values import RECORDING_KEYS
+from nst.errors import InputError
 from nst.losses.terms import WeightedTerms, sum_by_kind
 from nst.pictures.files import to_pil
 from nst.pictures.sheets import sheet
 from nst.runs.context import Context, relative
 from nst.runs.recording import labels
-from nst.runs.recording.folder import RunFolder
+from nst.runs.recording.checkpoint import Checkpoint, Due, read_checkpoint
+from nst.runs.recording.folder import UNFINISHED, RunFolder, checkpoints, has_result, read_record
 from nst.runs.recording.record import facts, final_losses, group_of, similarity
-from nst.runs.recording.trace import losses_of_step, unweighted_name
+from nst.runs.recording.trace import losses_of_step, read_rows, unweighted_name
 from nst.runs.recording.tracking import NoSink, Sink, wandb_sink
 from nst.runs.transfer import Pass, Progress, Transfer
 
 log = logging.getLogger(__name__)
 
-Outcome = dict[str, Any] | Exception
+
+@dataclass(frozen=True)
+class Kept:
+    """A run that was complete before: its record."""
+
+    record: dict[str, Any]
+
+
+Outcome = dict[str, Any] | Kept | Exception
 """What became of a run: its record, as ``record.json`` holds it, or why there is none."""
 
 _RESULTS = ("losses", "losses_unweighted", "psnr", "ssim", "seconds", "seconds_per_step")
@@ -43,14 +59,31 @@ class Recorder:
         self.number, self.cfg, self.context = number, cfg, context
         self.facts = facts(cfg, context)  # before the run: what was there when it began
         self.failed = False
+        self.went_on_from: Checkpoint | None = None
         self._open, self._steps = ExitStack(), ExitStack()
         self._last: Progress | None = None
+        self._values: list[float] | None = None  # weighted terms of the last step written
+        self._due: Due | None = Due(cfg.checkpoint_every)
 
     def open(self) -> None:
-        """Take the folder, now that the run can start: pictures and weights are read."""
-        self.folder = RunFolder(self.context.folder)
+        """Take the folder, now that the run can start: pictures and weights are read.
+
+        With ``resume=true`` the run goes on from its checkpoint, where it has one.
+        """
+        self._open.enter_context(durable.in_use(self.context.folder, "run"))
+        file = self._checkpoint_file() if self.cfg.resume else None
+        self.folder = RunFolder(self.context.folder, file)
         self._open.callback(self._tell_where)
         self.folder.save_config(to_dict(self.cfg))
+
+    def _checkpoint_file(self) -> Path | None:
+        """The checkpoint to go on from, which is read; None where the run has none."""
+        for file in checkpoints(self.context.folder):
+            checkpoint = read_checkpoint(file)
+            if checkpoint.fits(self.cfg, digests_of(self.facts)):
+                self.went_on_from = checkpoint
+                return file
+        return None
 
     def _tell_where(self) -> None:
         if self.folder.is_beside_another:  # still, so the run did not complete
@@ -93,7 +126,11 @@ class Recorder:
         self._sink = self._open.enter_context(_sink(self.cfg, self.context, sums))
         self._steps.callback(self._save_latest)
         columns = list(losses_of_step(spec, nothing))
-        self._trace = self._steps.enter_context(self.folder.open_trace(columns))
+        after = self.went_on_from.step if self.went_on_from else None
+        self._trace = self._steps.enter_context(self.folder.open_trace(columns, after))
+        if after is not None:
+            for step, losses in read_rows(self.folder.path / "trace.csv"):
+                self._send(step, losses)
 
     def _save_latest(self) -> None:
         if self._last is not None:
@@ -114,10 +151,75 @@ class Recorder:
 
     def write(self, step: int, seconds: float, values: list[float]) -> None:
         """Write one step: a row of the trace, and the sink."""
-        losses = losses_of_step(self._spec, values)
+        losses, self._values = losses_of_step(self._spec, values), values
         self._trace.write(step, seconds, losses)
+        self._send(step, losses)
+
+    def _send(self, step: int, losses: Mapping[str, float | None]) -> None:
+        """One step to the sink."""
         numbers = {name: v for name, v in losses.items() if name in self._logged and v is not None}
         self._sink.log(step, numbers)
+
+    def checkpoint_is_due(self, step: int) -> bool:
+        """Whether what the run needs to go on is to be saved."""
+        return not self.failed and self._due is not None and self._due(step)
+
+    def checkpoint(self, state: dict[str, Any], where: dict[str, Any]) -> None:
+        """Save what the run needs to go on; where that fails, it runs on without, and says so.
+
+        Args:
+            state: of this run, between two steps
+            where: it runs, as :class:`nst.runs.recording.checkpoint.Checkpoint` has it
+        """
+        self._trace.flush()  # it is to reach as far as the checkpoint does
+        self._save_checkpoint(state, where)
+
+    def _save_checkpoint(self, state: dict[str, Any], where: dict[str, Any]) -> None:
+        began = time.monotonic()
+        checkpoint = Checkpoint(state, self.facts["config_hash"], digests_of(self.facts), where)
+        try:
+            self.folder.save_checkpoint(checkpoint)
+        except (OSError, RuntimeError) as error:  # torch's own is the latter, as on a full disk
+            log.warning("no checkpoint could be saved, the run goes on without: %s", error)
+            self._due = None
+            return
+        if self._due:
+            self._due.took(time.monotonic() - began)
+
+    def interrupt(
+        self, number: signal.Signals, state: dict[str, Any] | None,
+        where: dict[str, Any], shared: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        """Write what there is: the picture, a record of how far it came, and a checkpoint.
+
+        Args:
+            number: the signal
+            state, where: as :meth:`checkpoint`; None where the last one saved has to do
+            shared: what the runs of the batch have in common
+        """
+        if self._last is None or self._values is None:
+            return
+        self._steps.close()  # saves the image and closes the trace
+        own = self._spec.unweighted(self._values)
+        self.folder.save_record({
+            "status": "interrupted",
+            "signal": number.name,
+            "task": self.cfg.task.name,
+            "losses": sum_by_kind(self._spec.terms, self._values),
+            "terms": dict(zip(self._spec.names, self._values, strict=True)),
+            "losses_unweighted": self._spec.sum_unweighted(own),
+            "terms_unweighted": dict(zip(self._spec.names, own, strict=True)),
+            **self._common(shared),
+        })  # fmt: skip
+        if state is not None:
+            self._save_checkpoint(state, where)
+
+    def _common(self, shared: Mapping[str, Any]) -> dict[str, Any]:
+        """What the records of complete and of interrupted runs have in common."""
+        assert self._last is not None
+        resumed = self.went_on_from.step if self.went_on_from else None
+        restarts = int(self._last.restarts[self.number])
+        return {"restarts": restarts, "resumed_at": resumed, **shared, **self.facts}
 
     def snapshot_is_due(self, step: int) -> bool:
         """Whether the image of a step is to be saved."""
@@ -148,15 +250,78 @@ class Recorder:
             "task": self.cfg.task.name,
             **final_losses(self._spec, losses),
             **similarity(image, originals.get("content")),
-            "restarts": int(self._last.restarts[self.number]),
-            **shared,
-            **self.facts,
+            **self._common(shared),
         }
         picture = self.folder.save_image("sheet.png", _sheet(self.cfg, originals, image))
         self._sink.log_image(self._last.step, "sheet", picture, self.context.name)
         self.folder.save_record(record)  # before W&B finishes, which may hang or fail
+        self.folder.remove_checkpoint()
         self._sink.summarize({key: record[key] for key in _RESULTS})
         self.outcome = record
+
+
+def digests_of(facts: Mapping[str, Any]) -> dict[str, str | None]:
+    """sha256 of a run's pictures by key, of :func:`nst.runs.recording.record.facts`."""
+    return {key: source["sha256"] for key, source in facts["images"].items()}
+
+
+def complete_record(cfg: Config, context: Context) -> dict[str, Any] | None:
+    """The record of a complete run of this config in its folder; None where the run is to be made.
+
+    Raises:
+        InputError: the folder holds a complete run of another config or other pictures.
+    """
+    record = read_record(context.folder)
+    if record is None or record.get("status") != "completed":
+        return None
+    now = facts(cfg, context)
+    if all(record.get(key) == now[key] for key in ("config_hash", "images")):
+        return record
+    digests = digests_of(now)
+    if any(read_checkpoint(file).fits(cfg, digests) for file in checkpoints(context.folder)):
+        return None  # it was begun beside that one
+    different = _different(record.get("config"), now["config"]) or "the files of its pictures"
+    raise InputError(
+        f"{context.folder} holds a complete run of another config, which differs in {different}; "
+        "leave resume out to replace it, or choose another folder"
+    )
+
+
+def _different(before: Any, now: Mapping[str, Any], prefix: str = "") -> str:
+    """The keys in which two configs differ, those that only say how a run is recorded left out."""
+    keys = []
+    for key, value in now.items():
+        if not prefix and key in RECORDING_KEYS:
+            continue
+        old = before.get(key) if isinstance(before, Mapping) else None
+        if isinstance(value, Mapping) and old != value:
+            keys.append(_different(old, value, f"{prefix}{key}."))
+        elif old != value:
+            keys.append(prefix + key)
+    return ", ".join(filter(None, keys))
+
+
+def record_failure(cfg: Config, context: Context, error: Exception) -> None:
+    """Write down why a run has no result, beside what there may be of it.
+
+    A run that could not even start beside an earlier result leaves that folder as it is.
+    """
+    if has_result(context.folder) and not (context.folder / UNFINISHED).is_dir():
+        return
+    reason = " ".join(str(error).split()) or type(error).__name__
+    record = {
+        "status": "failed",
+        "error": reason,
+        "error_type": type(error).__name__,
+        "task": cfg.task.name,
+        "seed": cfg.seed,
+        "group": group_of(cfg, context),
+        "config_hash": config_hash(cfg),
+        "overrides": list(context.overrides),
+        "config": to_dict(cfg),
+    }
+    with contextlib.suppress(OSError, InputError):  # as on a full disk: the error itself is told
+        RunFolder(context.folder, keep=True).save_record(record)
 
 
 class LossRows:

@@ -154,12 +154,16 @@ def test_a_mark_reaches_no_other_folder(run_folder: Path, tmp_path: Path) -> Non
 
 def test_nothing_half_written_stays(run_folder: Path) -> None:
     folder = RunFolder(run_folder)
-    with pytest.raises(ValueError, match="JSON"):
-        folder.save_record({"psnr": float("inf")})
     folder.save_image("a/b.png", dot("red"))
     with pytest.raises(OSError, match="cannot write mode HSV"):
         folder.save_image("a/c.png", Image.new("HSV", (2, 2)))
     assert sorted(p.name for p in run_folder.rglob("*")) == [".nst-run", "a", "b.png"]
+
+
+def test_a_number_that_is_not_finite_is_none_in_a_record(run_folder: Path) -> None:
+    RunFolder(run_folder).save_record({"psnr": float("inf"), "losses": {"total": float("nan")}})
+    record = json.loads((run_folder / "record.json").read_text())
+    assert record == {"psnr": None, "losses": {"total": None}}
 
 
 def test_trace(run_folder: Path) -> None:

@@ -1,0 +1,43 @@
+"""A folder for each run and each sweep: no two that start in the same second share one."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+from pathlib import Path
+
+_claimed: dict[str, str] = {}
+
+
+def own_folder(path: str) -> str:
+    """A folder that is this program's own: ``path``, or with ``_2`` and so on where that is taken.
+
+    It is made at once, so that no other program can take it; where it stays empty, as after a
+    command that is refused, it is removed again. The same path gives the same folder every time.
+    """
+    if path not in _claimed:
+        _claimed[path] = _claim(Path(path))
+        atexit.register(_remove_if_empty, Path(_claimed[path]))
+    return _claimed[path]
+
+
+def _claim(path: Path) -> str:
+    number, candidate = 1, path
+    while True:
+        try:
+            candidate.parent.mkdir(parents=True, exist_ok=True)
+            candidate.mkdir()
+        except FileExistsError:
+            number += 1
+            candidate = path.with_name(f"{path.name}_{number}")
+            continue
+        except OSError:
+            pass  # a disk that cannot be written to: whoever writes there will say so
+        return str(candidate)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Remove a folder that holds nothing, and what was made around it."""
+    with contextlib.suppress(OSError):
+        for each in (folder, *list(folder.parents)[:3]):
+            each.rmdir()
