@@ -56,6 +56,9 @@ def check(cfg: Config) -> None:
     _check_auto_or_count("checkpoint_every", cfg.checkpoint_every, range(sys.maxsize), expected)
     for tag in cfg.logger.tags:
         require(1 <= len(tag) <= 64, "logger.tags", repr(tag), "tags of 1 to 64 characters")
+    project = cfg.logger.project
+    ok = 1 <= len(project) <= 128 and not set(project) & set("/\\#?%:")
+    require(ok, "logger.project", repr(project), r"1 to 128 characters, none of / \ # ? % :")
     _check_weights("backbone.weights", cfg.backbone.weights)
     pixel_format(cfg.backbone.weights, cfg.backbone.input.name)
 

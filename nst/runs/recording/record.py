@@ -18,6 +18,7 @@ from nst.pictures.files import to_uint8
 from nst.runs.context import Context
 from nst.runs.passes import all_passes
 from nst.runs.recording import provenance
+from nst.runs.recording.labels import short_name, sweep_group
 from nst.runs.transfer import Progress, Transfer
 
 
@@ -132,5 +133,7 @@ def _sources(cfg: Config) -> dict[str, Any]:
 
 
 def group_of(cfg: Config, context: Context) -> str | None:
-    """The W&B group: as configured, else the sweep's."""
-    return cfg.logger.group or context.group
+    """The W&B group: as configured, else the sweep's, by the name of its folder."""
+    if cfg.logger.group:
+        return short_name(cfg.logger.group)
+    return sweep_group(context.group) if context.group else None

@@ -17,7 +17,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from nst import durable
-from nst.config import Config, LoggerName, WandbMode, config_hash, to_dict
+from nst.config import Config, LoggerName, config_hash, to_dict
 from nst.config.values import RECORDING_KEYS
 from nst.errors import InputError
 from nst.losses.terms import WeightedTerms, sum_by_kind
@@ -396,7 +396,7 @@ def _sink(cfg: Config, context: Context, losses: Sequence[str]) -> AbstractConte
         return nullcontext(NoSink())
     return wandb_sink(
         context.folder,
-        mode="online" if cfg.logger.mode is WandbMode.online else "offline",
+        mode=cfg.logger.mode,
         project=cfg.logger.project,
         entity=cfg.logger.entity,
         group=group_of(cfg, context),
