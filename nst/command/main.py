@@ -23,8 +23,8 @@ from nst.command.names import slug
 from nst.command.plan import PlanSweep
 from nst.config import from_omegaconf
 from nst.reports.sweep_plan import SweepPlan
-from nst.runs.interruption import listening
-from nst.runs.threads import sleep_while_waiting
+from nst.runs.machine.interruption import listening
+from nst.runs.machine.threads import sleep_while_waiting
 
 log = logging.getLogger("nst")
 

@@ -16,9 +16,9 @@ from nst.config.samples import source_file
 from nst.errors import InputError
 from nst.losses.terms import what_is_left_out
 from nst.pictures.files import quantize
-from nst.runs import threads
 from nst.runs.context import Context, relative
 from nst.runs.loop import Loop, state_to_go_on_from
+from nst.runs.machine import threads
 from nst.runs.memory import choice as memory
 from nst.runs.recording.folder import check_folder
 from nst.runs.recording.recorder import (

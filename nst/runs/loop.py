@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from nst.runs import interruption
-from nst.runs.busy import BusyWatch
+from nst.runs.machine import interruption
+from nst.runs.machine.busy import BusyWatch
 from nst.runs.recording.checkpoint import joined, parts
 from nst.runs.recording.provenance import PeakMemory
 from nst.runs.recording.record import shared_results

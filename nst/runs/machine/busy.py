@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from nst.runs.threads import may_spin
+from nst.runs.machine.threads import may_spin
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from nst.runs import busy
-from nst.runs.busy import BusyWatch, Times, thread_times
 from nst.runs.context import Context
 from nst.runs.job import run_job
+from nst.runs.machine import busy
+from nst.runs.machine.busy import BusyWatch, Times, thread_times
 from tests.conftest import Compose
 
 CPU = torch.device("cpu")

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from nst.errors import InputError
-from nst.runs import threads
 from nst.runs.batches import batch_key
 from nst.runs.context import Context
 from nst.runs.job import run_job, run_jobs
-from nst.runs.threads import Threads, choose, quota, sleep_while_waiting
+from nst.runs.machine import threads
+from nst.runs.machine.threads import Threads, choose, quota, sleep_while_waiting
 from tests.conftest import Compose
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -133,7 +133,7 @@ def test_a_process_bound_to_one_core_has_one() -> None:
     code = """
 import os
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-from nst.runs.threads import cores
+from nst.runs.machine.threads import cores
 print(cores())
 """
     assert printed(code) == ["1"]
@@ -207,7 +207,7 @@ sys.path.insert(0, {str(ROOT)!r})
         """Between two operations a spinning one would use as much time as passes."""
         code = """
 import time
-from nst.runs.threads import sleep_while_waiting
+from nst.runs.machine.threads import sleep_while_waiting
 sleep_while_waiting()
 import torch
 torch.set_num_threads(2)
