@@ -65,7 +65,8 @@ class Recorder:
         self.went_on_from: Checkpoint | None = None
         self._open, self._steps = ExitStack(), ExitStack()
         self._last: Progress | None = None
-        self._values: list[float] | None = None  # weighted terms of the last step written
+        self._values: list[float] | None = None  # weighted terms of the last step written …
+        self._written = -1  # … and which step that is
         self._due: Due | None = Due(cfg.checkpoint_every)
         self._course = Course(cfg)
 
@@ -157,8 +158,9 @@ class Recorder:
 
     def write(self, step: int, seconds: float, values: list[float]) -> None:
         """Write one step: a row of the trace, and the sink."""
-        losses, self._values = losses_of_step(self._spec, values), values
+        losses = losses_of_step(self._spec, values)
         self._trace.write(step, seconds, losses)
+        self._written, self._values = step, values
         self._send(step, losses)
 
     def _send(self, step: int, losses: Mapping[str, float | None]) -> None:
@@ -218,7 +220,7 @@ class Recorder:
             "terms_unweighted": dict(zip(self._spec.names, own, strict=True)),
             **self._common(shared),
         })  # fmt: skip
-        if state is not None:
+        if state is not None and state["step"] == self._written:  # else the trace would lack a row
             self._save_checkpoint(state, where)
 
     def _common(self, shared: Mapping[str, Any]) -> dict[str, Any]:
