@@ -35,7 +35,11 @@ def main() -> None:
     try:
         print(report(given.folders, given.output, choices))
     except InputError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; an earlier report is as it was", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from nst import durable
 from nst.errors import InputError
 from nst.reports.findings.claims import Study, Verdict
 from nst.reports.findings.judging import ClaimFinding, StudyFinding
 from nst.reports.findings.studies import find_study, study_names
 from nst.reports.sweep_plan import SweepPlan
 from nst.reports.sweeps import Sweep, load_sweep, quoted
+from nst.reports.wording.captions import markdown
 from nst.reports.write import Report, full_report
 
 WIDTH = 1100  # of a contact sheet, pixels
@@ -69,15 +71,15 @@ class Finished:
     @property
     def network(self) -> str:
         """The networks that made the pictures; ImageNet's where the weights are a file."""
-        names = dict.fromkeys(str(name) for name in self.sweep.runs["backbone.name"])
-        shipped = set(self.sweep.runs["config.backbone.weights"]) == {"shipped"}
+        names = dict.fromkeys(str(name) for name in self.sweep.values("backbone.name"))
+        shipped = set(self.sweep.values("config.backbone.weights")) == {"shipped"}
         joined = ", ".join(f"`{name}`" for name in names)
         return joined if shipped else f"ImageNet's {joined}"
 
     @property
     def stem(self) -> str:
         """What its pictures are called."""
-        networks = "_".join(dict.fromkeys(map(str, self.sweep.runs["backbone.name"])))
+        networks = "_".join(dict.fromkeys(map(str, self.sweep.values("backbone.name"))))
         return f"study_{self.study.name}_{networks}{'_all' if self.is_whole else ''}"
 
     @property
@@ -155,7 +157,7 @@ def section(each: Finished, remarks: Sequence[str], images: Path) -> str:
         answers = [(title, given) for title, given in found.panels if title]
         texts = [
             found.together.text,
-            *(f"*{title}*: {a.verdict}. {a.text}" for title, a in answers),
+            *(f"*{markdown(title)}*: {a.verdict}. {a.text}" for title, a in answers),
         ]
         mark = MARKS[found.together.verdict]
         lines.append(f"| {found.claim.sentence} | {mark} | {'<br>'.join(texts)} |")
@@ -169,15 +171,15 @@ def section(each: Finished, remarks: Sequence[str], images: Path) -> str:
 def _setting(sweep: Sweep) -> str:
     """Size, steps, seeds, time and machine of the runs, in a sentence."""
     runs = sweep.runs
-    size, steps = (sorted(set(runs[key])) for key in ("config.size", "steps"))
-    seeds = sorted(set(runs["config.seed"]))
-    minutes = max(1, round(float(runs["seconds"].sum()) / 60))
-    machine = ", ".join(sorted(set(runs["device_name"])))
+    size, steps = (sorted(set(sweep.values(key))) for key in ("config.size", "steps"))
+    seeds = sorted(set(sweep.values("config.seed")))
+    minutes = max(1, round(float(sweep.numbers("seconds").sum()) / 60))
+    machine = markdown(", ".join(sorted(set(sweep.values("device_name")))))
     return (
         f"{len(runs)} runs of {_listed(steps)} steps at {_listed(size)} px, "
         f"seed{'s' * (len(seeds) > 1)} {_listed(seeds)}; "
         f"{minutes} minute{'s' * (minutes > 1)} in all, "
-        f"threads: {_listed(sorted(set(runs['threads'])))}, on {machine}."
+        f"threads: {_listed(sorted(set(sweep.values('threads'))))}, on {machine}."
     )
 
 
@@ -247,13 +249,14 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, help="of studies' sweeps, in their order")
     arguments = parser.parse_args()
     images = arguments.page.parent / "images"
-    images.mkdir(parents=True, exist_ok=True)
     try:
+        images.mkdir(parents=True, exist_ok=True)
         sweeps = [finish(folder) for folder in arguments.folders]
         text = page_of(sweeps, kept_remarks(arguments.page), images)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    arguments.page.write_text(text, encoding="utf-8")
+        durable.write_text(arguments.page, text)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from nst.command.arguments import fault, open_keys, unreadable
 from nst.command.folders import own_folder
 from nst.command.help import help_groups, help_keys, help_samples
 from nst.command.names import quoted, slug, unnamed_keys
-from nst.config import OPEN_KEYS, Config, documented_keys, from_omegaconf
+from nst.config import OPEN_KEYS, Config, documented_keys, from_omegaconf, wandb_default
 from nst.config.values import explained
 from nst.errors import InputError, did_you_mean, printable
 
@@ -38,6 +38,7 @@ def register() -> None:
         "nst.groups": lambda: help_groups(CONF),
         "nst.keys": help_keys,
         "nst.samples": help_samples,
+        "nst.wandb": wandb_default,
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)

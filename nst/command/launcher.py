@@ -278,9 +278,23 @@ def _key(job: _Job) -> str | None:
     from nst.runs.batches import batch_key
 
     try:
-        return batch_key(_config(job))
+        cfg = _config(job)
+        key = batch_key(cfg)
+        return f"{key} {_stands_at(job)}" if cfg.resume else key
     except InputError:
         return None
+
+
+def _stands_at(job: _Job) -> int | str:
+    """Where a job goes on: those of a batch have to stand at the same step."""
+    from nst.runs.recording.checkpoint import read_checkpoint
+    from nst.runs.recording.folder import checkpoints, read_record
+
+    hydra_cfg = job.composed.hydra
+    folder = Path(str(hydra_cfg.sweep.dir)) / str(hydra_cfg.sweep.subdir)
+    if (read_record(folder) or {}).get("status") == "completed":
+        return "complete"
+    return max((read_checkpoint(file).step for file in checkpoints(folder)), default=0)
 
 
 def _config(job: _Job) -> Config:

@@ -23,13 +23,15 @@ from nst.command.names import slug
 from nst.command.plan import PlanSweep
 from nst.config import from_omegaconf
 from nst.reports.sweep_plan import SweepPlan
-from nst.runs.interruption import listening
+from nst.runs.machine.interruption import listening
+from nst.runs.machine.threads import sleep_while_waiting
 
 log = logging.getLogger("nst")
 
 
 def main() -> None:
     """``run.py``, ``nst`` and ``python -m nst``."""
+    sleep_while_waiting()
     given = sys.argv[1:]
     with ending(), listening(), _last_words(given):
         register()
@@ -45,6 +47,7 @@ def _job(composed: DictConfig) -> None:
     Raises:
         JobFailedError: a job of a sweep has no result, and has said why.
     """
+    sleep_while_waiting()  # in a job that a launcher starts elsewhere, main() did not
     hydra_cfg = HydraConfig.get()
     sweep = hydra_cfg.mode is RunMode.MULTIRUN
     folder, name = Path(hydra_cfg.runtime.output_dir), slug(hydra_cfg.job.override_dirname)
@@ -55,8 +58,9 @@ def _job(composed: DictConfig) -> None:
 
         launcher.run_job(cfg, Context(folder, name, group, list(hydra_cfg.overrides.task)))
     except KeyboardInterrupt as error:
-        _Run.folder = folder
-        log.warning("%s", error or "interrupted")
+        if _Run.folder is None:  # else another job of its batch has said so
+            _Run.folder = folder
+            log.warning("%s", error or "interrupted")
         raise
     except Exception as error:
         if not sweep:
@@ -125,9 +129,8 @@ def _report_after_sweep(given: list[str]) -> Iterator[None]:
 def _summary(folder: Path, plan: SweepPlan, given: list[str]) -> str:
     """How many jobs of a sweep have no result, and the command that makes them."""
     from nst.reports.sweeps import find_missing
-    from nst.runs.recording.read import load_runs
 
-    missing, jobs = len(find_missing(folder, plan, load_runs(folder))), len(plan.jobs)
+    missing, jobs = len(find_missing(folder, plan)), len(plan.jobs)
     command = again(given, folder, sweep=True)
     return f"{missing} of {jobs} jobs have no result; to run those alone: {command}"
 

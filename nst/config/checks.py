@@ -56,6 +56,9 @@ def check(cfg: Config) -> None:
     _check_auto_or_count("checkpoint_every", cfg.checkpoint_every, range(sys.maxsize), expected)
     for tag in cfg.logger.tags:
         require(1 <= len(tag) <= 64, "logger.tags", repr(tag), "tags of 1 to 64 characters")
+    project = cfg.logger.project
+    ok = 1 <= len(project) <= 128 and not set(project) & set("/\\#?%:")
+    require(ok, "logger.project", repr(project), r"1 to 128 characters, none of / \ # ? % :")
     _check_weights("backbone.weights", cfg.backbone.weights)
     pixel_format(cfg.backbone.weights, cfg.backbone.input.name)
 
@@ -199,7 +202,7 @@ def _check_layers(cfg: Config) -> None:
 _OWN_KEYS: dict[str, tuple[tuple[str, ...], float, float]] = {
     "history_size": (("lbfgs",), 1, 1000),
     "initial_hessian_scale": (("lbfgs",), 0.1, 10),
-    "divergence_factor": (("lbfgs",), 1, float("inf")),
+    "divergence_factor": (("lbfgs", "adam", "sgd"), 1, float("inf")),
     "momentum": (("sgd",), 0, 1),
     "decay_rate": (("adam", "sgd"), 1e-6, 1),
     "decay_steps": (("adam", "sgd"), 1, float("inf")),

@@ -55,6 +55,9 @@ def explained(error: Any, composed: Any = None) -> str:
     from omegaconf.errors import MissingMandatoryValue
 
     key, reason = error.full_key or "", next(iter(str(error).splitlines()), "")
+    own = "InputError raised while resolving interpolation: "
+    if reason.startswith(own):  # a resolver's own complaint needs no more words
+        return reason.removeprefix(own)
     missing = re.search(r"Missing mandatory value: (\S+)", reason)
     if missing:
         name = key if isinstance(error, MissingMandatoryValue) and key else missing[1]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from nst.errors import InputError
+from nst.pictures.reading import open_image
 from nst.pictures.sheets import Head
 from nst.reports.findings.claims import Study
 from nst.reports.sweeps import Axis, Sweep
@@ -235,18 +237,21 @@ def _heads(sweep: Sweep, lines: Sequence[Line], runs: Sequence[Sequence[int | No
 def _original(sweep: Sweep, key: str, indices: Sequence[int | None]) -> Image.Image | None:
     """The content or style image of the first of these runs that has one."""
     for index in indices:
-        if index is not None and (file := sweep.folder(index) / f"{key}.png").is_file():
-            return _open(file)
+        if index is not None and (picture := _open(sweep.folder(index) / f"{key}.png")):
+            return picture
     return None
 
 
-def _open(file: Path) -> Image.Image:
-    with Image.open(file) as image:
-        return image.convert("RGB")
+def _open(file: Path) -> Image.Image | None:
+    """An image; None where there is none that can be read."""
+    try:
+        return open_image(file)
+    except InputError:
+        return None
 
 
-def result(sweep: Sweep, index: int) -> Image.Image:
-    """The picture that one run made."""
+def result(sweep: Sweep, index: int) -> Image.Image | None:
+    """The picture that one run made; None where it cannot be read."""
     return _open(sweep.folder(index) / "image.png")
 
 

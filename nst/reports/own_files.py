@@ -3,9 +3,11 @@
 ======================  ==================================================================
 ``report.html``         carries a line that names its generator, :data:`GENERATOR`
 ``report/``             has a mark, ``.nst-report``, that lists the files written there
+``.report.part/``       what is being written; a report that was cut short may leave it
 ======================  ==================================================================
 
-Whatever else has these names is somebody's work, and is refused rather than replaced.
+Whatever else has these names is somebody's work, and is refused rather than replaced. No link is
+followed out of the folder.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ import contextlib
 import html
 import os
 import re
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
+from nst import durable
 from nst.errors import InputError
 from nst.runs.recording.mark import WRITING, Mark, digest_of
 
@@ -29,15 +33,25 @@ GENERATOR = "nst"
 """What the page's ``<meta name="generator">`` says."""
 
 _GENERATED = f'<meta name="generator" content="{GENERATOR}">'.encode()
+_STAGED = ".report.part"
 _OUTDATED = "<!-- outdated -->"
 _MARK_HEAD = "# What a report of nst wrote here, and may replace\n"
 
 
 class OwnFiles(Mark):
-    """``.nst-report`` of a folder, and how a report writes into it."""
+    """``.nst-report`` of a folder."""
 
     def __init__(self, folder: Path):
         super().__init__(folder, MARK, _MARK_HEAD, _is_below)
+
+    def is_genuine(self) -> bool:
+        """Whether the file is a mark, here and not elsewhere."""
+        return not self._file.is_symlink() and super().is_genuine()
+
+    def owns(self, name: str) -> bool:
+        """Whether a file exists, is the report's own, and lies in the folder itself."""
+        parents = [self.folder / parent for parent in PurePosixPath(name).parents]
+        return not any(parent.is_symlink() for parent in parents) and super().owns(name)
 
     def foreign(self, names: Iterable[str]) -> list[str]:
         """Which of these files exist and are not the report's."""
@@ -45,24 +59,16 @@ class OwnFiles(Mark):
         exist = [name for name in names if os.path.lexists(self.folder / name)]
         return mark + [name for name in exist if not self.owns(name)]
 
-    @contextmanager
-    def replacing(self, name: str) -> Iterator[Path]:
-        """A path to write to; what it holds is renamed to ``name`` when the block succeeds.
+    def write_mark(self, file: Path, changed: Mapping[str, str | None]) -> None:
+        """Write what the mark will be.
 
-        Raises:
-            InputError: a file of that name is not the report's.
+        Args:
+            file: where
+            changed: {file of the report: its sum; None: it is no longer one}
         """
-        target = self.folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".part-{target.name}")  # its ending says what to write
-        try:
-            yield partial
-            if self.foreign([name]):
-                raise InputError(refusal(target))
-            self.add(name, digest_of(partial))
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+        sums = {**self._sums, **changed}
+        lines = [f"{digest}  {name}\n" for name, digest in sums.items() if digest is not None]
+        file.write_bytes((self._head + "".join(lines)).encode())
 
     def files_below(self, name: str) -> set[str]:
         """Every file below one of the folder's folders, named as in the mark."""
@@ -83,6 +89,79 @@ class OwnFiles(Mark):
             _remove_empty(self.folder / parent)
 
 
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """A folder to write a whole report into, with the names that its files are to have.
+
+    When the block succeeds they take the places of the earlier report's, of which nothing is left
+    that the new one does not have. When it fails, or is interrupted, the earlier report is as it
+    was: every file is on the disk before the first of them is renamed.
+
+    Args:
+        folder: of the report, below which it writes :data:`PAGE` and :data:`BESIDE`
+
+    Raises:
+        InputError: a file in the way that no report wrote, or the disk cannot take the report.
+    """
+    staged = folder / _STAGED
+    try:
+        _discard(staged)
+        (staged / BESIDE).mkdir(parents=True)
+        yield staged
+        _take_places(folder, staged)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise InputError(
+            f"no report can be written below {folder} ({where}{error.strerror or error}); an "
+            "earlier one is as it was"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            _discard(staged)
+
+
+def _discard(staged: Path) -> None:
+    """Remove what a report was writing, and nothing that a link leads to."""
+    if staged.is_symlink() or staged.is_file():
+        staged.unlink()
+    elif staged.exists():
+        shutil.rmtree(staged)
+
+
+def _take_places(folder: Path, staged: Path) -> None:
+    """Rename the files of a new report to their names."""
+    new = sorted(file.name for file in (staged / BESIDE).iterdir())
+    check_report_place(folder, new)
+    files = OwnFiles(folder / BESIDE)
+    files.folder.mkdir(exist_ok=True)
+    gone = [name for name in files.names() if name not in new and "/" not in name]
+    sums = {name: digest_of(staged / BESIDE / name) for name in new}
+    files.write_mark(staged / "writing", dict.fromkeys(new, WRITING))
+    files.write_mark(staged / "written", {**sums, **dict.fromkeys(gone)})
+    moves = [(staged / "writing", files.folder / MARK)]  # whatever ends it, all are the report's
+    moves += [(staged / BESIDE / name, files.folder / name) for name in new]
+    moves.append((staged / PAGE, folder / PAGE))
+    last = (staged / "written", files.folder / MARK)
+    for file, _ in (*moves, last):
+        durable.flush(file)
+
+    def finish() -> None:  # from wherever it was interrupted
+        for file, target in moves:
+            if file.exists():
+                os.replace(file, target)
+        files.remove(gone)
+        if last[0].exists():
+            os.replace(*last)
+
+    try:
+        finish()
+    except KeyboardInterrupt:
+        finish()
+        raise
+    for place in (files.folder, folder):
+        durable.flush_folder(place)
+
+
 def check_report_place(folder: Path, names: Iterable[str] = ()) -> None:
     """Check that a report can be written below a folder without harm to anybody's files.
 
@@ -94,6 +173,12 @@ def check_report_place(folder: Path, names: Iterable[str] = ()) -> None:
         InputError: a file would be replaced that no report wrote, or that was changed since.
     """
     page, beside = folder / PAGE, folder / BESIDE
+    if beside.is_symlink():
+        raise InputError(
+            f"{beside.absolute()} is a link, and a report writes into its own folder alone; remove "
+            "the link, or choose another folder (hydra.sweep.dir, or --output of python -m "
+            "experiments.report)"
+        )
     if os.path.lexists(page) and not _is_own_page(page):
         raise InputError(refusal(page))
     files = OwnFiles(beside)
@@ -102,15 +187,6 @@ def check_report_place(folder: Path, names: Iterable[str] = ()) -> None:
     foreign = files.foreign(names)
     if foreign:
         raise InputError(refusal(beside / foreign[0]))
-
-
-def write_page(folder: Path, text: str) -> Path:
-    """Put a page in the place of the folder's earlier one, in one go."""
-    page = folder / PAGE
-    unfinished = folder / f".{PAGE}.part"
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, page)
-    return page
 
 
 def mark_outdated(folder: Path, reason: str) -> None:
@@ -130,7 +206,9 @@ def mark_outdated(folder: Path, reason: str) -> None:
     )
     text = re.sub(rf"{_OUTDATED}.*?{_OUTDATED}\n", "", page.read_text(encoding="utf-8"), flags=re.S)
     banner = f"<main>\n{_OUTDATED}{said}{_OUTDATED}\n"
-    write_page(folder, text.replace("<main>\n", banner, 1))
+    with contextlib.suppress(OSError):  # the disk is why it failed
+        _discard(folder / f".{PAGE}.part")
+        durable.write_text(page, text.replace("<main>\n", banner, 1))
 
 
 def refusal(file: Path) -> str:

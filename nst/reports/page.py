@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -26,7 +27,7 @@ from nst.reports.layout import Layout, Panel, note, originals, result
 from nst.reports.measuring.quantities import quantity
 from nst.reports.measuring.trust import MARKS
 from nst.reports.own_files import BESIDE, GENERATOR
-from nst.reports.sweeps import Missing, Sweep, run_command, short
+from nst.reports.sweeps import Sweep, run_command, short
 from nst.reports.tables import (
     SideBySide,
     axes_of_groups,
@@ -36,10 +37,12 @@ from nst.reports.tables import (
     metrics_table,
     timing,
     told_columns,
+    warnings_of,
 )
 from nst.reports.wording.captions import Caption
 from nst.reports.wording.words import Words
 
+_MOST_REASONS = 5  # why runs are missing, at the head of the page
 _MANY_RUNS = 60  # more are embedded smaller
 _LONG = 10  # letters of a word that may be broken
 _SIDE, _SIDE_OF_MANY = 512, 256  # pixels
@@ -146,10 +149,11 @@ def render(contents: Contents) -> str:
             every=_every_run(sweep),
             timing=timing(sweep),
             doubted=_doubted(sweep),
-            missing=[_missing_line(missing) for missing in sweep.missing],
+            missing=sweep.missing,
+            reasons=Counter(missing.reason for missing in sweep.missing).most_common(_MOST_REASONS),
             total=len(sweep.runs) + len(sweep.missing),
-            finished=max(sweep.runs["finished"]),
-            commits=sorted({str(c)[:12] for c in sweep.runs["commit"] if c}),
+            finished=max(sweep.values("finished"), default=""),
+            commits=sorted({commit[:12] for commit in sweep.values("commit") if commit}),
             words=Words(),
         )
     )
@@ -187,17 +191,16 @@ def _more(contents: Contents) -> str:
     return f"python -m experiments.report {folders} --panels {contents.layout.total}"
 
 
-def _missing_line(missing: Missing) -> dict[str, str]:
-    return {"command": run_command(missing.overrides), "reason": missing.reason}
+def _doubted(sweep: Sweep) -> list[dict[str, Any]]:
+    """Runs with a problem or a warning, and what it says."""
+    said = {index: _said_against(sweep, index) for index in sweep.runs.index}
+    return [{"label": sweep.label(index), "said": each} for index, each in said.items() if each]
 
 
-def _doubted(sweep: Sweep) -> list[dict[str, str]]:
-    """Runs with a problem, and which."""
-    return [
-        {"label": sweep.label(index), "problem": str(sweep.value(index, "problem"))}
-        for index in sweep.runs.index
-        if sweep.value(index, "problem")
-    ]
+def _said_against(sweep: Sweep, index: int) -> list[str]:
+    """What a run warned of itself, then what the report finds wrong with it."""
+    problem = sweep.value(index, "problem")
+    return [*warnings_of(sweep, index), *([str(problem)] if problem else [])]
 
 
 # --- pictures -------------------------------------------------------------------------------------
@@ -250,22 +253,30 @@ def _page_cell(
 ) -> dict[str, Any]:
     values = {heading: sweep.value(index, column) for column, heading in told.items()}
     parts = [f"{heading} {cell_text(v)}" for heading, v in values.items() if v is not None]
+    picture = result(sweep, index)
     return {
-        "picture": _embed(_jpeg(result(sweep, index), side), "jpeg"),
+        "picture": None if picture is None else _embed(_jpeg(picture, side), "jpeg"),
+        "gap": sweep.value(index, "not_a_picture") or "no picture",
         "label": sweep.label(index),
         "note": note(sweep, index),
-        "problem": sweep.value(index, "problem"),
-        "mark": ", ".join(text for key, text in MARKS.items() if sweep.value(index, key)),
+        "problem": "; ".join(_said_against(sweep, index)),
+        "mark": _mark(sweep, index),
         "metrics": " · ".join(parts),
         "command": run_command(sweep.value(index, "overrides")),
         "file": _link(sweep.folder(index) / "image.png", folder),
     }
 
 
+def _mark(sweep: Sweep, index: int) -> str:
+    """In two words what is wrong with a run."""
+    marks = [text for key, text in MARKS.items() if sweep.value(index, key)]
+    return ", ".join(marks) or ("warned" if warnings_of(sweep, index) else "doubtful")
+
+
 def _link(file: Path, folder: Path) -> str | None:
-    """A file as a page in the folder links it; None where it is elsewhere."""
+    """The address of a file for a page in the folder; None where it is elsewhere."""
     file, folder = file.resolve(), folder.resolve()
-    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else None
+    return quote(file.relative_to(folder).as_posix()) if file.is_relative_to(folder) else None
 
 
 def _embed(data: bytes, subtype: str) -> str:
@@ -286,7 +297,8 @@ def _jpeg(image: Image.Image, side: int) -> bytes:
 
 def _cell(value: Any, text: str | None = None) -> dict[str, Any]:
     """A cell: what it says, and by what a table is sorted."""
-    return {"text": cell_text(value) if text is None else text, "sort": _sort_key(value)}
+    said = cell_text(value) if text is None else text
+    return {"text": said, "sort": _sort_key(value), "warnings": []}
 
 
 def _sort_key(value: Any) -> Any:
@@ -298,13 +310,17 @@ def _sort_key(value: Any) -> Any:
 
 
 def _every_run(sweep: Sweep) -> dict[str, Any]:
-    """A line for each run."""
-    table = metrics_table(sweep).drop(columns=["command", "problem"], errors="ignore")
+    """A line for each run; its warnings last, where any run has some."""
+    table = metrics_table(sweep).drop(columns=["command", "problem", "warnings"], errors="ignore")
     labels = {axis.key: axis.label for axis in sweep.axes}
-    return {
-        "headings": [labels.get(str(c)) or quantity(str(c)).label for c in table.columns],
-        "lines": [[_cell(value) for value in row] for row in table.itertuples(index=False)],
-    }
+    headings = [labels.get(str(c)) or quantity(str(c)).label for c in table.columns]
+    lines = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    warned = [warnings_of(sweep, index) for index in sweep.runs.index]
+    if any(warned):
+        headings.append("warnings")
+        for line, each in zip(lines, warned, strict=True):
+            line.append({"warnings": each, "sort": len(each), "text": "–"})
+    return {"headings": headings, "lines": lines}
 
 
 def _means(sweep: Sweep) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from nst.pictures.sheets import Head, contact_sheet, grid, suitable_height
 from nst.reports.drawing.sheets import sheet_figure
@@ -16,6 +16,7 @@ from nst.reports.layout import Panel, note, originals, result
 from nst.reports.sweeps import Sweep
 
 _WRAP = 6  # pictures beside each other where there is one line of them
+_UNKNOWN, _LARGEST = 128, 512  # pixels: the side of a picture that cannot be read
 _LARGE, _SMALL = 36, 128  # runs of a panel above which its pictures are so high, in pixels
 
 
@@ -57,7 +58,19 @@ def _noted(sweep: Sweep, label: str, index: int | None) -> str:
 
 
 def _pictures(sweep: Sweep, block: Panel) -> list[list[Image.Image | None]]:
-    return [[None if i is None else result(sweep, i) for i in line] for line in block.cells]
+    return [[None if i is None else _picture(sweep, i) for i in line] for line in block.cells]
+
+
+def _picture(sweep: Sweep, index: int) -> Image.Image:
+    """The picture of a run, grey where it cannot be read."""
+    picture = result(sweep, index)
+    if picture is not None:
+        return picture
+    width, height = (sweep.value(index, side) or _UNKNOWN for side in ("width", "height"))
+    size = [min(max(int(side), 1), _LARGEST) for side in (width, height)]
+    grey = Image.new("RGB", (size[0], size[1]), "#e0e0e0")
+    ImageDraw.Draw(grey).text((size[0] / 2, size[1] / 2), "no picture", fill="#555555", anchor="mm")
+    return grey
 
 
 def _stacked(sheets: Sequence[Image.Image]) -> Image.Image:

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from types import NoneType
 
 from nst.errors import InputError
 from nst.reports.own_files import check_report_place
@@ -65,7 +66,16 @@ class SweepPlan:
         file = folder / PLAN
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         keys = {item.name for item in fields(cls)}
-        return cls(**values) if isinstance(values, dict) and set(values) == keys else None
+        if not isinstance(values, dict) or not {"overrides", "jobs"} <= set(values) <= keys:
+            return None
+        plan = cls(**values)
+        named = all(isinstance(name, (str, NoneType)) for name in (plan.study, plan.study_size))
+        listed = isinstance(plan.jobs, list) and all(map(_is_texts, [plan.overrides, *plan.jobs]))
+        return plan if named and listed else None
+
+
+def _is_texts(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(each, str) for each in values)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import re
 import shlex
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,25 @@ import yaml
 
 from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
+from nst.reports.measuring.quantities import QUANTITIES
 from nst.reports.sweep_plan import SweepPlan
-from nst.runs.recording.folder import RECORD
-from nst.runs.recording.read import load_runs
+from nst.runs.recording.checkpoint import CHECKPOINT
+from nst.runs.recording.read import STATUSES, FoundRecord, as_table, find_records, folders_below
+
+log = logging.getLogger(__name__)
+
+_COMPLETED, _INTERRUPTED, _FAILED = STATUSES
+_PASSING = ("hydra", "logger", "report", "resume")
+"""Keys by which a job is the same job, on its way again."""
+_TAKEN = {
+    *("folder", "overrides", "sweep", "picture", "problem", "warnings"),
+    *("photo_distance", "other_style_distance", "layout", *(each.column for each in QUANTITIES)),
+}
+"""Columns of the runs that no override may take."""
+_MOST_REASONS = 4
+_LONGEST = 60  # letters of a word in a label
+_STEERING = ("Cc", "Cs")  # control characters, and halves of characters
+_TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 @dataclass(frozen=True)
@@ -37,7 +56,8 @@ class Axis:
     @property
     def label(self) -> str:
         """The key, short."""
-        return self.key.removeprefix("loss.").removeprefix("optimizer.").replace("_", " ")
+        key = printable(self.key)
+        return key.removeprefix("loss.").removeprefix("optimizer.").replace("_", " ")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -52,11 +72,28 @@ class Axis:
 
 @dataclass(frozen=True)
 class Missing:
-    """A job that was planned or begun and has no record."""
+    """A job that was planned or begun and is not complete.
+
+    Attributes:
+        overrides: of the job
+        folder: where it was begun, if it was
+        reason: why there is no result, in a few words
+        goes_on: whether it was interrupted and left what it needs to go on
+    """
 
     overrides: tuple[str, ...]
     folder: str | None
     reason: str
+    goes_on: bool = False
+
+    @property
+    def command(self) -> str:
+        """What makes it, alone: from its checkpoint, where it left one."""
+        if not self.goes_on or self.folder is None:
+            return run_command(self.overrides)
+        place = f"hydra.run.dir={one_value(self.folder)}"
+        others = [each for each in self.overrides if not each.startswith("resume=")]
+        return run_command([*others, place, "resume=true"])
 
 
 @dataclass(frozen=True)
@@ -71,6 +108,8 @@ class Sweep:
             column for each axis under its key, in the order of the jobs
         axes: what varied, the slowest first; of several sweeps, ``sweep`` is the first
         missing: what there is no result of
+        resume: the commands that run what is missing, one for each folder of a sweep that lacks
+            something
         differences: of several sweeps, {name: {key: value}} of what each has throughout and another
             has not
     """
@@ -83,6 +122,7 @@ class Sweep:
     axes: tuple[Axis, ...]
     missing: tuple[Missing, ...] = field(default_factory=tuple)
     differences: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    resume: tuple[str, ...] = ()
 
     def value(self, index: int, column: str) -> Any:
         """One value of one run; None where it has none."""
@@ -95,6 +135,10 @@ class Sweep:
             return pd.Series(np.nan, self.runs.index, dtype=float)
         values = pd.to_numeric(self.runs[column], errors="coerce").astype(float)
         return values.where(np.isfinite(values))
+
+    def values(self, column: str) -> list[Any]:
+        """What the runs have in a column, in their order; less those that have nothing there."""
+        return self.runs[column].dropna().tolist() if column in self.runs else []
 
     def folder(self, index: int) -> Path:
         """The folder of one run."""
@@ -116,18 +160,22 @@ def load_sweep(folders: Sequence[str | Path]) -> Sweep:
         InputError: a folder that does not exist, or none of them holds a complete run.
     """
     paths = tuple(Path(folder) for folder in folders)
-    frames, missing, plans = [], [], []
+    frames, missing, plans, resume = [], [], [], []
     for path in paths:
         if not path.is_dir():
             raise InputError(f"{path}: no such folder; give a sweep's, as printed when it ran")
-        frame = _load(path)
+        records = find_records(path)
+        frame = _complete(records)
         plan = SweepPlan.read(path) or SweepPlan()
         plans.append(plan)
-        missing += find_missing(path, plan, frame)
+        lacking = find_missing(path, plan, records)
+        missing += lacking
+        if plan.jobs and lacking:
+            resume.append(resume_command(plan.overrides, path))
         if not frame.empty:
             frames.append(frame.assign(sweep=str(path)))
     if not frames:
-        raise InputError(f"no complete run in {', '.join(map(str, paths))}; see the logs below")
+        raise InputError(_nothing_complete(paths, missing, resume))
     runs = _in_order(pd.concat(frames, ignore_index=True), plans)
     runs, axes, differences = find_axes(runs)
     studies = {plan.study for plan in plans}
@@ -135,15 +183,76 @@ def load_sweep(folders: Sequence[str | Path]) -> Sweep:
     sizes = {plan.study_size for plan in plans}
     size = sizes.pop() if study and len(sizes) == 1 else None
     command = " ; ".join(dict.fromkeys(_command(plan) for plan in plans if plan.jobs))
-    return Sweep(paths, study, size, command, runs, axes, tuple(missing), differences)
+    return Sweep(
+        paths, study, size, command, runs, axes, tuple(missing), differences, tuple(resume)
+    )
 
 
-def _load(folder: Path) -> pd.DataFrame:
-    """The runs below a folder, without records of other things."""
-    frame = load_runs(folder)
-    if "overrides" not in frame:
-        return pd.DataFrame()
-    return frame[[isinstance(overrides, list) for overrides in frame["overrides"]]]
+def _complete(records: Sequence[FoundRecord]) -> pd.DataFrame:
+    """The complete runs; what has no overrides is no job's, and a job counts once."""
+    kept: dict[tuple[object, ...], FoundRecord] = {}
+    for found in records:
+        if not _is_complete(found):
+            if found.status == _COMPLETED:
+                log.warning("%s is left out: its record has no overrides", found.folder)
+            continue
+        assert found.values is not None
+        key = (*_job(found.values["overrides"]), found.values.get("config_hash"))
+        first = kept.setdefault(key, found)
+        if first is not found:
+            told = "%s is left out: it is the run of %s once more"
+            log.warning(told, found.folder, first.folder)
+    return as_table(kept.values())
+
+
+def _is_complete(found: FoundRecord) -> bool:
+    return found.status == _COMPLETED and "overrides" in (found.values or ())
+
+
+def _job(overrides: Iterable[str]) -> tuple[str, ...]:
+    """Overrides by which a job is known, in whatever order and however it was started."""
+    return tuple(sorted(each for each in overrides if _key(each).split(".")[0] not in _PASSING))
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]
+
+
+def _nothing_complete(
+    folders: Sequence[Path], missing: Sequence[Missing], resume: Sequence[str]
+) -> str:
+    """Why there is nothing to report, on one line."""
+    where = ", ".join(map(str, folders))
+    if not missing:
+        return f"no complete run in {where}; give the folder of a sweep, as printed when it ran"
+    counts = Counter(each.reason for each in missing).most_common()
+    reasons = [f"{count} × {reason}" for reason, count in counts[:_MOST_REASONS]]
+    more = [f"{len(counts) - _MOST_REASONS} more reasons"] if len(counts) > _MOST_REASONS else []
+    commands = f"; this runs what is missing: {' ; '.join(resume)}" if resume else ""
+    return f"no complete run in {where} ({'; '.join([*reasons, *more])}){commands}"
+
+
+def resume_command(overrides: Sequence[str], folder: Path) -> str:
+    """The command that runs what a sweep lacks, for a shell.
+
+    Args:
+        overrides: of the sweep's command line
+        folder: of the sweep
+
+    >>> print(resume_command(["seed=0,1"], Path("outputs/my sweep")))
+    python run.py -m seed=0,1 "hydra.sweep.dir='outputs/my sweep'" resume=true
+    """
+    own = [each for each in overrides if not each.startswith(("resume=", "hydra.sweep.dir="))]
+    place = f"hydra.sweep.dir={one_value(str(folder))}"
+    return "python run.py -m " + " ".join(quoted([*own, place, "resume=true"]))
+
+
+def one_value(text: str) -> str:
+    """Any text as one value of Hydra's grammar, quoted where that would misread it."""
+    if re.fullmatch(r"[A-Za-z0-9_./:+@-]+", text):
+        return text
+    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text.replace("${", r"\${"))
+    return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
 
 
 def _command(plan: SweepPlan) -> str:
@@ -161,40 +270,111 @@ def _quoted(override: str) -> str:
     return f'"{override}"' if re.search(r"[\s\[\]{}()'*?;&|<>~]", override) else override
 
 
-def find_missing(folder: Path, plan: SweepPlan, runs: pd.DataFrame) -> list[Missing]:
-    """Jobs of the plan, and folders with Hydra's files, that have no record."""
-    complete = set() if runs.empty else {tuple(sorted(o)) for o in runs["overrides"]}
-    begun: dict[tuple[str, ...], str] = {}
-    for file in sorted(folder.rglob(".hydra/overrides.yaml")):
-        run = file.parent.parent
-        if not (run / RECORD).is_file():
-            begun[tuple(sorted(yaml.safe_load(file.read_text(encoding="utf-8")) or []))] = str(run)
-    planned = {tuple(sorted(job)): tuple(job) for job in plan.jobs}
+def find_missing(
+    folder: Path, plan: SweepPlan, records: Sequence[FoundRecord] | None = None
+) -> list[Missing]:
+    """Jobs that were planned or begun and have no complete record, each with its reason.
+
+    Args:
+        folder: of the sweep
+        plan: may be empty
+        records: of the folder, see :func:`nst.runs.recording.read.find_records`; None reads them
+    """
+    by_folder = {
+        found.folder: found for found in (find_records(folder) if records is None else records)
+    }
+    complete, begun = set(), dict[tuple[str, ...], Missing]()
+    for run in folders_below(folder):
+        found = by_folder.get(run)
+        overrides = _overrides_of(run, found)
+        if overrides is None:
+            continue
+        job = _job(overrides)
+        if found is not None and _is_complete(found):
+            complete.add(job)
+        elif job not in begun or found is not None:  # what ended counts before what was killed
+            reason, goes_on = _why(run, found)
+            begun[job] = Missing(tuple(overrides), str(run), reason, goes_on)
+    planned = {_job(job): tuple(job) for job in plan.jobs}
     missing = []
-    for key in dict.fromkeys([*planned, *begun]):
-        if key not in complete:
-            started = begun.get(key)
-            reason = _last_error(Path(started)) if started else "not started"
-            missing.append(Missing(planned.get(key, key), started, reason))
+    for job in dict.fromkeys([*planned, *begun]):
+        if job not in complete:
+            each = begun.get(job) or Missing(planned[job], None, "not started")
+            missing.append(replace(each, overrides=planned.get(job, each.overrides)))
     return missing
 
 
+def _overrides_of(run: Path, found: FoundRecord | None) -> list[str] | None:
+    """The overrides of a run, by its record or by Hydra's files; None where it is no job's."""
+    if found is not None and found.values is not None and "overrides" in found.values:
+        overrides: list[str] = found.values["overrides"]
+        return overrides
+    try:
+        text = (run / ".hydra" / "overrides.yaml").read_text(encoding="utf-8", errors="replace")
+        listed = yaml.safe_load(text) or []
+    except (OSError, yaml.YAMLError):
+        return None
+    is_list = isinstance(listed, list) and all(isinstance(each, str) for each in listed)
+    return listed if is_list else None
+
+
+def _why(run: Path, found: FoundRecord | None) -> tuple[str, bool]:
+    """Why a job that was begun has no result, and whether it left what it needs to go on."""
+    goes_on = (run / CHECKPOINT).is_file()
+    if found is None:
+        return _last_error(run) or "killed or still running", goes_on
+    if found.values is None:
+        return f"its record.json is no record: {found.problem}", False
+    if found.status == _FAILED:
+        return _error(found.values), False
+    if found.status == _INTERRUPTED:
+        return _interruption(found.values), goes_on
+    lacks = found.status == _COMPLETED
+    return f"its record {'has no overrides' if lacks else f'says status={found.status}'}", False
+
+
+def _error(record: Mapping[str, Any]) -> str:
+    """The error of a failed run, on one line."""
+    kind, text = record.get("error_type"), " ".join(str(record.get("error") or "").split())
+    named = [kind] if kind and kind != InputError.__name__ else []
+    return ": ".join(filter(None, [*named, text])) or "failed"
+
+
+def _interruption(record: Mapping[str, Any]) -> str:
+    """By what, and where.
+
+    >>> _interruption({"signal": "SIGTERM", "steps": 3, "config": {"optimizer": {"steps": 9}}})
+    'interrupted by SIGTERM at step 3 of 9'
+    """
+    by = f" by {record['signal']}" if record.get("signal") else ""
+    if record.get("steps") is None:
+        return f"interrupted{by}"
+    config = record.get("config") or {}
+    planned = (config.get("optimizer") or {}).get("steps")
+    in_one_pass = not config.get("passes") and config.get("task") != "texture"
+    of = f" of {planned}" if planned and in_one_pass else ""
+    return f"interrupted{by} at step {record['steps']}{of}"
+
+
 def _last_error(run: Path) -> str:
-    """The last error in a run's log, on one line."""
-    for log in sorted(run.glob("*.log")):
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    """The last error in a run's log, on one line; empty where it has none."""
+    for file in sorted(run.glob("*.log")):
+        try:
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
         for line in reversed(lines):
             error = re.search(r"\[ERROR\] - (.*)|^(\w*(?:Error|Exception|Interrupt)\b.*)", line)
             if error and "this job failed" not in line:
                 return error[1] or error[2]
-    return "interrupted or still running"
+    return ""
 
 
 def _in_order(runs: pd.DataFrame, plans: Sequence[SweepPlan]) -> pd.DataFrame:
     """Rows in the order of the plans' jobs; Hydra's folders sort 10 before 2."""
-    jobs = [tuple(sorted(job)) for plan in plans for job in plan.jobs]
+    jobs = [_job(job) for plan in plans for job in plan.jobs]
     place = {job: i for i, job in reversed(list(enumerate(jobs)))}
-    order = runs["overrides"].map(lambda o: place.get(tuple(sorted(o)), len(jobs)))
+    order = runs["overrides"].map(lambda o: place.get(_job(o), len(jobs)))
     return (
         runs.assign(_order=order)
         .sort_values(["sweep", "_order"], kind="stable", key=_natural)
@@ -278,22 +458,37 @@ def _overrides(overrides: Sequence[str]) -> dict[str, str]:
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
         unnamed = key.partition(".")[0] in UNNAMED_KEYS and key != "study.setting"
-        if not unnamed and not key.startswith("hydra"):
+        if not unnamed and not key.startswith("hydra") and key not in _TAKEN:
             values[key] = value
     return values
 
 
 def short(value: str) -> str:
-    """A value as a label.
+    """A value as a label: on one line, and of a word that fills one its beginning and its end.
 
     >>> short("[conv_1,conv_2]"), short("'pictures/my cat.jpg'"), short("conv_1-5")
     ('conv_1, conv_2', 'my cat', 'conv_1-5')
+    >>> short("x" * 70 + "y.png")
+    'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…xxxxxxxxxy'
     """
-    bare = value.strip("'\"")
+    bare = printable(value).strip("'\"")
     if bare.startswith("[") and bare.endswith("]"):
         return ", ".join(part.strip() for part in bare[1:-1].split(","))
-    is_file = re.search(r"\.(jpe?g|png|webp|tiff?|bmp|gif|pth?|safetensors)$", bare, re.I)
-    return Path(bare).stem if is_file else bare
+    is_file = re.search(r"\.(jpe?g|png|webp|avif|tiff?|bmp|gif|pth?|safetensors)$", bare, re.I)
+    named = Path(bare).stem if is_file else bare
+    return re.sub(rf"\S{{{_LONGEST + 1},}}", lambda word: f"{word[0][:40]}…{word[0][-10:]}", named)
+
+
+def printable(text: str) -> str:
+    """Text on one line, without what steers a screen or turns the direction of what follows.
+
+    >>> printable("a\\nb\\u202egnp.exe\\x1b[31m")
+    'a bgnp.exe[31m'
+    """
+    line = " ".join(text.split())
+    return "".join(
+        c for c in line if unicodedata.category(c) not in _STEERING and c not in _TURNING
+    )
 
 
 def run_command(overrides: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,13 +42,25 @@ def told_columns(sweep: Sweep) -> list[str]:
 
 
 def metrics_table(sweep: Sweep) -> pd.DataFrame:
-    """A row for each run: axes, metrics, what is wrong with it, the command that makes it again."""
+    """A row for each run: axes, metrics, what is wrong with it, the command that makes it again.
+
+    ``problem`` is what the report finds, ``warnings`` what the run warned of itself.
+    """
     keys = [axis.key for axis in sweep.axes]
     table = sweep.runs[keys + told_columns(sweep)].copy()
     if "problem" in sweep.runs:
         table["problem"] = sweep.runs["problem"]
+    warned = ["; ".join(warnings_of(sweep, index)) or None for index in sweep.runs.index]
+    if any(warned):
+        table["warnings"] = warned
     table["command"] = [run_command(overrides) for overrides in sweep.runs["overrides"]]
     return table
+
+
+def warnings_of(sweep: Sweep, index: int) -> list[str]:
+    """What a run warned of when it ended, a sentence each."""
+    warned: list[str] | None = sweep.value(index, "warnings")
+    return warned or []
 
 
 def cell_text(value: Any) -> str:
@@ -255,24 +267,35 @@ class Timing:
 
 def timing(sweep: Sweep) -> Timing:
     """What the runs took."""
-    runs = sweep.runs
-    machines = zip(runs["device_name"], runs["device"], runs["threads"], strict=True)
-    hardware = sorted({f"{name} ({device}, threads: {n})" for name, device, n in machines})
-    lines = [_time_line("all runs", runs)]
+    lines, runs = [_time_line("all runs", sweep)], sweep.runs
     axis = next((a for a in sweep.axes if a.key != "seed"), None)
     if axis is not None and len(axis.values) <= _MAX_TIMED:
         lines += [
-            _time_line(f"{axis.label} {short(value)}", runs[runs[axis.key] == value])
+            _time_line(
+                f"{axis.label} {short(value)}", replace(sweep, runs=runs[runs[axis.key] == value])
+            )
             for value in axis.values
         ]
-    return Timing(hardware, lines)
+    return Timing(sorted({_machine(sweep, index) for index in runs.index}), lines)
 
 
-def _time_line(name: str, runs: pd.DataFrame) -> TimeLine:
-    step, whole = (pd.to_numeric(runs[column]) for column in ("seconds_per_step", "seconds"))
-    return TimeLine(
-        name,
-        len(runs),
-        f"{step.median():.4f} ({step.min():.4f}–{step.max():.4f})",
-        f"{whole.median():.1f} ({whole.min():.1f}–{whole.max():.1f})",
-    )
+def _machine(sweep: Sweep, index: int) -> str:
+    """What a run was computed on, as far as its record says."""
+    keys = ("device_name", "device", "threads")
+    name, device, threads = (sweep.value(index, key) for key in keys)
+    count = None if threads is None else f"threads: {int(threads)}"
+    told = ", ".join(filter(None, (device, count)))
+    return f"{name or 'a machine without a name'}{f' ({told})' if told else ''}"
+
+
+def _time_line(name: str, sweep: Sweep) -> TimeLine:
+    step, whole = (sweep.numbers(column).dropna() for column in ("seconds_per_step", "seconds"))
+    return TimeLine(name, len(sweep.runs), _range(step, 4), _range(whole, 1))
+
+
+def _range(seconds: pd.Series[float], digits: int) -> str:
+    """Median (smallest–largest); a dash where there is none."""
+    if seconds.empty:
+        return "–"
+    median, least, most = seconds.median(), seconds.min(), seconds.max()
+    return f"{median:.{digits}f} ({least:.{digits}f}–{most:.{digits}f})"

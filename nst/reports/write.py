@@ -11,16 +11,21 @@
 ``report/.nst-report``                    the mark: which of these files are the report's
 ========================================  ======================================================
 
+In the tables a text that a spreadsheet would take for a formula has an apostrophe in front. What
+runs are called is text wherever it stands: on the page, in LaTeX, in Markdown and in figures.
+
 Everything is made from the run folders alone, and no file of somebody else is replaced
 (:mod:`nst.reports.own_files`). Where a report fails, a page of an earlier one says so at its head.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -32,7 +37,7 @@ from nst.reports.findings.judging import StudyFinding, judge
 from nst.reports.findings.studies import find_study
 from nst.reports.layout import MAX_PANELS, Layout, Panel, lay_out
 from nst.reports.measuring.per_run import judge_of, measured
-from nst.reports.own_files import BESIDE, OwnFiles, check_report_place, mark_outdated, write_page
+from nst.reports.own_files import BESIDE, PAGE, check_report_place, mark_outdated, replacing
 from nst.reports.page import Contents, ShownFigure, render
 from nst.reports.panels import panel_figures, panel_sheet, save_pages
 from nst.reports.settings import report_settings, with_settings
@@ -127,7 +132,8 @@ def write_report(
 ) -> Report:
     """Measure the runs, hold them against the study's claims, and write everything below a folder.
 
-    What an earlier report wrote there and this one does not is removed.
+    What an earlier report wrote there and this one does not is removed. An earlier report stays
+    whole until this one is, whatever goes wrong on the way.
 
     Args:
         sweep: as it was read
@@ -137,18 +143,20 @@ def write_report(
         panels: most contact sheets
 
     Raises:
-        InputError: a file in the way that no report wrote, or a judge that cannot be had.
+        InputError: a file in the way that no report wrote, a judge that cannot be had, or a disk
+            that is full or may not be written to.
     """
     composed = compose(sweep, study, settings, panels)
     save = composed.writers()
     check_report_place(folder, save)
-    files = OwnFiles(folder / BESIDE)
-    files.remove(name for name in files.names() if name not in save and "/" not in name)
-    for name, write in save.items():
-        with files.replacing(name) as file:
-            write(file)
-    pictures = {name: files.folder / f"{name}.png" for name in composed.shown}
-    page = write_page(folder, composed.page(folder, lambda name: pictures[name].read_bytes()))
+    with replacing(folder) as staged:
+        beside = staged / BESIDE
+        for name, write in save.items():
+            write(beside / name)
+        html = composed.page(folder, lambda name: (beside / f"{name}.png").read_bytes())
+        _save_text(staged / PAGE, html)
+    page = folder / PAGE
+    pictures = {name: folder / BESIDE / f"{name}.png" for name in composed.shown}
     captions = {name: str(figure.caption) for name, figure in composed.shown.items()}
     written = Report(
         page, pictures, captions, composed.sweep, study, composed.finding, composed.judge
@@ -260,8 +268,8 @@ class Composed:
             for file in self.shown[name].files:
                 writers[file] = partial(save_figure, drawing.figure)
         return writers | {
-            "runs.csv": partial(metrics_table(self.sweep).to_csv, index=False),
-            "summary.csv": partial(summary_table(self.sweep).to_csv, index=False),
+            "runs.csv": partial(_save_table, table=metrics_table(self.sweep)),
+            "summary.csv": partial(_save_table, table=summary_table(self.sweep)),
             "table.tex": partial(_save_text, text=self.latex()),
             "captions.md": partial(_save_text, text=captions_page(self._captions())),
         }
@@ -289,7 +297,27 @@ def _save_print(file: Path, sweep: Sweep, panel: Panel) -> None:
 
 
 def _save_text(file: Path, text: str) -> None:
-    file.write_text(text, encoding="utf-8")
+    file.write_bytes(text.encode(errors="replace"))
+
+
+def _save_table(file: Path, table: pd.DataFrame) -> None:
+    """CSV in UTF-8 that is safe to open in a spreadsheet: see :func:`no_formula`."""
+    named = table.rename(columns=no_formula).map(no_formula)
+    _save_text(file, named.to_csv(index=False))
+
+
+def no_formula(cell: Any) -> Any:
+    """A cell of a CSV; text that a spreadsheet would calculate begins with an apostrophe.
+
+    >>> no_formula("=HYPERLINK(A1)"), no_formula("-1e-3"), no_formula("gram"), no_formula(2.5)
+    ("'=HYPERLINK(A1)", '-1e-3', 'gram', 2.5)
+    """
+    if not isinstance(cell, str) or cell.lstrip()[:1] not in tuple("=+-@|%"):
+        return cell
+    with contextlib.suppress(ValueError):
+        float(cell)
+        return cell
+    return f"'{cell}"
 
 
 def claims_table(finding: StudyFinding) -> pd.DataFrame:
@@ -316,8 +344,8 @@ def claims_table(finding: StudyFinding) -> pd.DataFrame:
 def _mirror(written: Report) -> None:
     """The report as a W&B run of its own, where its runs were logged there, and as they were."""
     sweep, study = written.sweep, written.study
-    logged = sweep.runs.index[sweep.runs["config.logger.name"] == "wandb"]
-    if logged.empty:
+    logged = [i for i in sweep.runs.index if sweep.value(i, "config.logger.name") == "wandb"]
+    if not logged:
         return
     settings = {
         key: sweep.value(logged[-1], f"config.logger.{key}")

@@ -32,7 +32,7 @@ def test_values_of_python_arrive_as_they_are(
     key: str, value: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("it's, [a] {b} \\ ü.png").write_bytes(b"")
+    Path("it's, [a] {b} \\ ü.png").write_bytes(b"a picture")
     assert getattr(nst.compose(**{key: value}), key) == value
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -82,7 +81,7 @@ def test_a_job_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
         cwd=tmp_path, PYTHONPATH=str(tmp_path),
     )  # fmt: skip
     assert process.returncode != 0
-    assert "broken.png is not an image" in process.stdout + process.stderr
+    assert "broken.png: text, not an image" in process.stdout + process.stderr
     assert "start image's loss is not finite" in process.stdout + process.stderr
     completed = load_runs(tmp_path / "sweep")
     assert completed["config.loss.style_weight"].tolist() == [10, 20]
@@ -117,23 +116,34 @@ def test_a_wrong_size_of_batch_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_interrupted_sweep_keeps_what_there_is(tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "run.py"), *BATCHED, "seed=0,1", "optimizer.steps=100000"]
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        pytest.skip("SIGINT is ignored here, as in a background job of a shell")
+def test_an_interrupted_batch_goes_on_together(tmp_path: Path) -> None:
+    sweep = [*BATCHED, "seed=0,1", "optimizer.steps=800", "report=false"]
+    whole = run(*sweep, "hydra.sweep.dir=whole", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+        [sys.executable, str(ROOT / "run.py"), *sweep], cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
         try:
-            wait_for(lambda: sum(t.stat().st_size > 0 for t in tmp_path.rglob("trace.csv")) == 2)
-            process.send_signal(signal.SIGINT)
+            traces = (tmp_path / "sweep").rglob
+            wait_for(lambda: sum(t.stat().st_size > 0 for t in traces("trace.csv")) == 2)
+            process.terminate()
             _, errors = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert process.returncode != 0
-    assert errors.strip() == "interrupted; what was computed stays in sweep"
-    assert len(list(tmp_path.rglob("image.png"))) == 2
-    assert not list(tmp_path.rglob("record.json"))
+    assert process.returncode == 143
+    assert errors.startswith("interrupted; what was computed is in sweep\n")
+    statuses = [json.loads(file.read_text())["status"] for file in traces("record.json")]
+    assert statuses == ["interrupted"] * 2
+    assert len(list(traces("image.png"))) == 2
+    resumed = run(*sweep, "resume=true", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    table = load_runs(tmp_path / "sweep")
+    assert table["batch"].tolist() == [2, 2]
+    assert table["resumed_at"].nunique() == 1
+    for folder in map(Path, table["folder"]):
+        expected = tmp_path / "whole" / folder.name / "image.png"
+        assert (folder / "image.png").read_bytes() == expected.read_bytes()
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:

@@ -34,8 +34,26 @@ def test_options_reach_the_report(
 
 
 def test_what_cannot_be_reported_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["report", str(tmp_path / "nowhere")])
-    with pytest.raises(SystemExit, match=r"error: .*no such folder"):
+    with pytest.raises(SystemExit) as ended:
         main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert "no such folder" in line
+
+
+def test_an_interrupted_report_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("experiments.report.report", interrupted)
+    monkeypatch.setattr("sys.argv", ["report", "a"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted; an earlier report is as it was\n"

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
+from nst.command.plan import expand_sweep
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
-from nst.reports.sweeps import Sweep, load_sweep, run_command, short
+from nst.reports.sweeps import Sweep, load_sweep, resume_command, run_command, short
 from nst.runs.recording.folder import RunFolder
 
 
@@ -124,9 +129,112 @@ def test_missing_runs_and_why(tmp_path: Path) -> None:
     reasons = {missing.overrides: missing.reason for missing in load_sweep([tmp_path]).missing}
     assert reasons == {
         ("seed=1",): "size is too small",
-        ("seed=2",): "interrupted or still running",
+        ("seed=2",): "killed or still running",
         ("seed=3",): "not started",
     }
+
+
+def begin(folder: Path, overrides: list[str], log: str = "") -> None:
+    """What Hydra leaves of a job that was started."""
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(overrides))
+    (folder / "nst.log").write_text(log)
+
+
+def test_runs_that_ended_early_are_missing_with_what_their_records_say(tmp_path: Path) -> None:
+    jobs = [[f"seed={seed}"] for seed in range(5)]
+    plan(tmp_path, jobs)
+    fake_run(tmp_path / "0", jobs[0])
+    stopped = {"status": "interrupted", "signal": "SIGTERM", "steps": 120}
+    config = {"optimizer": {"steps": 300}, "task": "transfer", "passes": []}
+    fake_run(tmp_path / "1", jobs[1], **stopped, config=config)
+    (tmp_path / "1" / "checkpoint.pt").touch()
+    fake_run(tmp_path / "2", jobs[2], status="failed", error="no <b>\nroom", error_type="OSError")
+    begin(tmp_path / "3", jobs[3])
+    (tmp_path / "3" / "record.json").write_text('{"overrides": ["seed')
+    begin(tmp_path / "4", jobs[4])
+    sweep = load_sweep([tmp_path])
+    assert sweep.runs["overrides"].tolist() == [jobs[0]]
+    assert [missing.reason for missing in sweep.missing] == [
+        "interrupted by SIGTERM at step 120 of 300",
+        "OSError: no <b> room",
+        "its record.json is no record: it is no JSON from line 1, column 16 on",
+        "killed or still running",
+    ]
+    assert [missing.goes_on for missing in sweep.missing] == [True, False, False, False]
+    place = f"hydra.run.dir={tmp_path / '1'}"
+    assert sweep.missing[0].command == f"python run.py seed=1 {place} resume=true"
+    assert sweep.missing[1].command == "python run.py seed=2"
+    assert sweep.resume == (f"python run.py -m a=1,2 hydra.sweep.dir={tmp_path} resume=true",)
+
+
+def test_a_job_that_went_on_elsewhere_is_not_missing(tmp_path: Path) -> None:
+    """As its plan and its record are of different command lines."""
+    plan(
+        tmp_path, [["seed=0", "resume=true"], ["seed=1", "resume=true"]], overrides=["resume=true"]
+    )
+    fake_run(tmp_path / "0", ["seed=0"])
+    fake_run(tmp_path / "1" / "unfinished", ["seed=1"], status="interrupted")
+    fake_run(tmp_path / "1", ["seed=1", "hydra.run.dir=x"])
+    sweep = load_sweep([tmp_path])
+    assert not sweep.missing
+    assert not sweep.resume
+    assert [axis.key for axis in sweep.axes] == ["seed"]
+
+
+def test_a_run_that_was_copied_counts_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("0", "0 (copy)"):
+        fake_run(tmp_path / name, ["seed=0"], config_hash="a")
+    fake_run(tmp_path / "1", ["seed=0"], config_hash="b")
+    assert [Path(each).name for each in load_sweep([tmp_path]).runs["folder"]] == ["0", "1"]
+    assert f"{tmp_path / '0 (copy)'} is left out: it is the run of {tmp_path / '0'}" in caplog.text
+
+
+def test_a_sweep_without_a_complete_run_says_why_on_one_line(tmp_path: Path) -> None:
+    jobs = [[f"seed={seed}"] for seed in range(9)]
+    plan(tmp_path, jobs)
+    for seed in range(7):
+        reason = "too\nlarge" if seed < 3 else f"reason {seed}"
+        fake_run(tmp_path / str(seed), jobs[seed], status="failed", error=reason)
+    with pytest.raises(InputError) as error:
+        load_sweep([tmp_path])
+    assert str(error.value) == (
+        f"no complete run in {tmp_path} (3 × too large; 2 × not started; 1 × reason 3; "
+        "1 × reason 4; 2 more reasons); this runs what is missing: python run.py -m a=1,2 "
+        f"hydra.sweep.dir={tmp_path} resume=true"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "my sweep", "it's", "a,b", "x=1 (2)", "größe", "${HOME}", "back\\", "[a]{b}"]
+)
+def test_the_command_that_goes_on_names_the_folder_as_hydra_reads_it(name: str) -> None:
+    words = shlex.split(resume_command(["seed=0,1"], Path(name)))
+    (job,) = expand_sweep([word for word in words if word.startswith("hydra.sweep.dir=")])
+    (override,) = OverridesParser.create().parse_overrides(job)
+    folder = OmegaConf.create({"folder": override.value()}).folder
+    assert folder == name
+    assert words[-1] == "resume=true"
+
+
+@pytest.mark.parametrize("wrong", [None, "seed=0", [1], [["seed=0"], None], {}])
+def test_a_plan_of_something_else_is_none(tmp_path: Path, wrong: object) -> None:
+    fake_run(tmp_path / "0", ["seed=0"])
+    values: dict[str, Any] = dict.fromkeys(("study", "study_size"))
+    values |= {"overrides": [], "jobs": [], "report": True}
+    (tmp_path / "sweep.json").write_text(json.dumps(values | {"jobs": wrong}))
+    sweep = load_sweep([tmp_path])
+    assert (len(sweep.runs), sweep.missing) == (1, ())
+
+
+def test_no_override_takes_the_place_of_what_was_recorded(tmp_path: Path) -> None:
+    for number, place in enumerate(("/etc", "/var")):
+        fake_run(tmp_path / str(number), [f"folder={place}", f"psnr={number}"])
+    sweep = load_sweep([tmp_path])
+    assert sweep.axes == ()
+    assert [sweep.folder(index) for index in (0, 1)] == [tmp_path / "0", tmp_path / "1"]
 
 
 def test_the_study_is_known_from_the_plan(tmp_path: Path) -> None:

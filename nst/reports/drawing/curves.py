@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from nst.errors import InputError
 from nst.reports.drawing.legends import INK, Key, Look, add_legends, key_of, looks
 from nst.reports.drawing.style import COLUMN, DASHES, Drawing, house_style, one_plot
 from nst.reports.drawing.values import listed, repeats
@@ -106,7 +107,11 @@ def _losses(sweep: Sweep) -> pd.DataFrame:
     """Total loss, a column for each run and a row for each step; NaN where a log has no place."""
     comparable, columns = losses_are_comparable(sweep), {}
     for index in sweep.runs.index:
-        trace = load_trace(sweep.folder(index))
+        try:
+            trace = load_trace(sweep.folder(index))
+        except InputError:  # the run is marked, and has no curve
+            columns[index] = pd.Series(dtype=float)
+            continue
         total = pd.Series(trace["total"].to_numpy(dtype=float), trace["step"].to_numpy())
         total = total.groupby(level=0).last()  # a step that was taken again counts once
         if not comparable and len(total) and total.iloc[0]:

@@ -42,7 +42,8 @@ def general_figures(sweep: Sweep, width: float = COLUMN) -> dict[str, Drawing]:
 
 def _seed_differences(sweep: Sweep, width: float) -> dict[str, Drawing]:
     """Differences between seeds for each of the first settings of the other axes."""
-    drawn, groups = {}, compared_seeds(sweep)
+    drawn: dict[str, Drawing] = {}
+    groups = compared_seeds(sweep)
     for group in groups[:_MAX_GROUPS]:
         drawing = difference_figure([*group.between, *group.to_original], width=width)
         if drawing is None:
@@ -50,5 +51,7 @@ def _seed_differences(sweep: Sweep, width: float) -> dict[str, Drawing]:
         caption = ": ".join(filter(None, (", ".join(group.values), drawing.caption)))
         if len(groups) > _MAX_GROUPS:
             caption += f" The first {_MAX_GROUPS} of {len(groups)} settings have such a figure."
-        drawn[group.file_name] = replace(drawing, caption=caption)
+        names = (f"{group.file_name}{end}" for end in ("", *(f"_{n}" for n in range(2, 99))))
+        name = next(name for name in names if name.lower() not in {each.lower() for each in drawn})
+        drawn[name] = replace(drawing, caption=caption)
     return drawn

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from nst.pictures.files import open_image
+from nst.errors import InputError
 from nst.pictures.measures import block_means, psnr_of
+from nst.pictures.reading import open_image
 from nst.reports.sweeps import Sweep, short
 
 _COARSE = 8
+_LONGEST = 80  # bytes of a file's name: a disk takes 255, with its ending
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,25 @@ def pixels(file: Path) -> np.ndarray:
     return np.asarray(open_image(file))
 
 
+def pixels_if_any(file: Path) -> np.ndarray | None:
+    """As :func:`pixels`; None where there is no such file, or none that can be read."""
+    try:
+        return pixels(file)
+    except InputError:
+        return None
+
+
 def between_runs(folders: Sequence[Path], labels: Sequence[str]) -> list[Difference]:
-    """Each pair of results of one size."""
-    results = [pixels(folder / "image.png") for folder in folders]
+    """Each pair of results of one size; those that cannot be read are left out."""
+    results = [
+        (label, image)
+        for folder, label in zip(folders, labels, strict=True)
+        if (image := pixels_if_any(folder / "image.png")) is not None
+    ]
     return [
-        difference(f"{labels[i]} − {labels[j]}", results[i], results[j])
-        for i, j in itertools.combinations(range(len(results)), 2)
-        if results[i].shape == results[j].shape
+        difference(f"{a} − {b}", first, second)
+        for (a, first), (b, second) in itertools.combinations(results, 2)
+        if first.shape == second.shape
     ]
 
 
@@ -110,10 +124,10 @@ def to_originals(folders: Sequence[Path], labels: Sequence[str]) -> list[Differe
     """Each result against its original (content, else style), where that has its size."""
     differences = []
     for folder, label in zip(folders, labels, strict=True):
-        image = pixels(folder / "image.png")
-        files = (folder / "content.png", folder / "style.png")
-        original = next((pixels(file) for file in files if file.is_file()), None)
-        if original is not None and original.shape == image.shape:
+        image = pixels_if_any(folder / "image.png")
+        files = (pixels_if_any(folder / f"{name}.png") for name in ("content", "style"))
+        original = next((each for each in files if each is not None), None)
+        if image is not None and original is not None and original.shape == image.shape:
             differences.append(difference(f"{label} − original", image, original))
     return differences
 
@@ -136,7 +150,8 @@ class SeedGroup:
     def file_name(self) -> str:
         """What a figure of it is called."""
         name = "_".join(["seed_difference", *(value.replace(" ", "") for value in self.values)])
-        return "".join(c if c.isalnum() or c in "_-." else "-" for c in name)[:80]
+        safe = "".join(c if c.isalnum() or c in "_-." else "-" for c in name)
+        return safe.encode()[:_LONGEST].decode(errors="ignore")
 
 
 def compared_seeds(sweep: Sweep) -> list[SeedGroup]:

@@ -13,14 +13,15 @@ import pandas as pd
 from torch import Tensor
 
 from nst.errors import InputError
-from nst.pictures.files import open_image, to_tensor
+from nst.pictures.files import to_tensor
 from nst.pictures.measures import (
     edge_correlation,
     layout_correlation,
     neighbor_correlation,
     roughness,
 )
-from nst.reports.measuring.differences import pixels
+from nst.pictures.reading import open_image
+from nst.reports.measuring.differences import pixels, pixels_if_any
 from nst.reports.measuring.judges import Judge, held_out_judge
 from nst.reports.measuring.trust import PROBLEMS, problems
 from nst.reports.sweeps import Sweep
@@ -68,9 +69,9 @@ def measured(sweep: Sweep, judge: Judge) -> Sweep:
 
 
 def _digest(folder: Path) -> str | None:
-    """The sha256 of a result's pixels; None where there is none."""
-    file = folder / "image.png"
-    return hashlib.sha256(pixels(file).tobytes()).hexdigest() if file.is_file() else None
+    """The sha256 of a result's pixels; None where there is none that can be read."""
+    image = pixels_if_any(folder / "image.png")
+    return None if image is None else hashlib.sha256(image.tobytes()).hexdigest()
 
 
 def _other_styles(sweep: Sweep, index: int) -> list[Path]:
@@ -86,13 +87,13 @@ def _other_styles(sweep: Sweep, index: int) -> list[Path]:
             runs = runs[runs[other.key] == sweep.value(index, other.key)]
     runs = runs[runs["style"] != sweep.value(index, "style")].drop_duplicates("style")
     files = [Path(folder) / "style.png" for folder in runs["folder"]]
-    return [file for file in files if file.is_file()]
+    return [file for file in files if pixels_if_any(file) is not None]
 
 
 def _measure(sweep: Sweep, index: int, judge: Judge) -> dict[str, Any]:
     folder = sweep.folder(index)
     values: dict[str, Any] = {}
-    if (folder / "image.png").is_file():
+    if pixels_if_any(folder / "image.png") is not None:
         values = _on_content(folder, judge)
         values |= _on_style(folder, judge, _other_styles(sweep, index))
         values |= _roughness(folder)
@@ -103,9 +104,9 @@ def _measure(sweep: Sweep, index: int, judge: Judge) -> dict[str, Any]:
 def _on_content(folder: Path, judge: Judge) -> dict[str, float]:
     """What of the content is in the picture; nothing where there is none of its size."""
     image, file = pixels(folder / "image.png"), folder / "content.png"
-    if not file.is_file() or pixels(file).shape != image.shape:
+    content = pixels_if_any(file)
+    if content is None or content.shape != image.shape:
         return {}
-    content = pixels(file)
     return {
         "edges": edge_correlation(image, content),
         "layout": layout_correlation(image, content),
@@ -116,10 +117,10 @@ def _on_content(folder: Path, judge: Judge) -> dict[str, float]:
 def _on_style(folder: Path, judge: Judge, others: Sequence[Path]) -> dict[str, float]:
     """How far picture and photograph are from the style, and the picture from the others."""
     image, style, photo = (folder / f"{name}.png" for name in ("image", "style", "content"))
-    if not style.is_file():
+    if pixels_if_any(style) is None:
         return {}
     values = {"style_distance": _judged(judge.style_distance, image, style)}
-    if photo.is_file():
+    if pixels_if_any(photo) is not None:
         values["photo_distance"] = _judged(judge.style_distance, photo, style)
     if others:
         far = [_judged(judge.style_distance, image, other) for other in others]
@@ -129,10 +130,10 @@ def _on_style(folder: Path, judge: Judge, others: Sequence[Path]) -> dict[str, f
 
 def _roughness(folder: Path) -> dict[str, float]:
     """Relative to the style's, where there is none to the content's; and what that one is like."""
-    like = next((f for f in (folder / "style.png", folder / "content.png") if f.is_file()), None)
-    if like is None:
+    originals = (pixels_if_any(folder / f"{name}.png") for name in ("style", "content"))
+    original = next((each for each in originals if each is not None), None)
+    if original is None:
         return {}
-    original = pixels(like)
     values = {"original_neighbors": neighbor_correlation(original.astype(float).mean(2))}
     rough = roughness(original)
     if rough:

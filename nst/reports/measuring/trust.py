@@ -13,18 +13,23 @@ import numpy as np
 
 from nst.config.layers import resolve, stride
 from nst.errors import InputError
-from nst.pictures.files import open_image
+from nst.pictures.health import is_flat, is_noise
 from nst.pictures.measures import neighbor_correlation
-from nst.reports.measuring.differences import pixels
+from nst.reports.measuring.differences import pixels_if_any
 from nst.reports.sweeps import Sweep
 from nst.runs.recording.read import load_trace
 
-PROBLEMS = ("too_short", "too_small", "not_a_picture", "content_absent", "repeated")
-
-MARKS = dict(
-    zip(PROBLEMS, ("too short", "too small", "no picture", "content lost", "repeated"), strict=True)
-)
+MARKS = {
+    "too_short": "too short",
+    "too_small": "too small",
+    "not_a_picture": "no picture",
+    "content_absent": "content lost",
+    "repeated": "repeated",
+    "no_trace": "no trace",
+}
 """What a picture with each problem is marked with."""
+
+PROBLEMS = tuple(MARKS)
 
 LEAST_STEPS = 20
 STILL_FALLING = 0.01
@@ -32,16 +37,6 @@ STILL_FALLING = 0.01
 LEAST_POSITIONS = 6
 """Along the shorter side of the deepest layer's map: a Gram matrix of fewer is of little but the
 padding."""
-FLAT = 4.0
-"""Standard deviation of all values, of 255, below which a picture is flat."""
-NOISE_NEIGHBORS = 0.5
-"""Correlation of neighbouring grey pixels below which a picture may be noise (white noise has 0,
-photographs above 0.9, a mosaic of small tiles 0.55) …"""
-NOISE_ROUGHNESS = 3.0
-"""… and is, where it is also this many times as rough as its original …"""
-NOISE_SHARE = 0.5
-"""… or neighbours correlate less than this share of what they do in the original: white noise is no
-rougher than a mosaic, and faint noise is smoother."""
 CONTENT_KEPT = 0.3
 """Content kept below which nobody finds the content; unrelated photographs have up to 0.2 …"""
 CONTENT_EDGES = 0.25
@@ -62,12 +57,13 @@ def problems(sweep: Sweep, index: int, values: Mapping[str, float]) -> dict[str,
         _not_a_picture(sweep, index, values),
         _content_absent(values),
         _repeated(sweep, index),
+        _no_trace(sweep, index),
     )
     return dict(zip(PROBLEMS, found, strict=True))
 
 
 def _too_short(sweep: Sweep, index: int) -> str | None:
-    loss = _losses(sweep.folder(index) / "trace.csv")
+    loss = _losses(sweep.folder(index))
     steps = sweep.value(index, "steps") if loss is None else len(loss) - 1
     if steps is not None and steps < LEAST_STEPS:
         return f"only {max(0, int(steps))} steps"
@@ -84,12 +80,21 @@ def _too_short(sweep: Sweep, index: int) -> str | None:
     return f"its loss still fell by {100 * fall:.1f} % of the start's over the last tenth of steps"
 
 
-def _losses(trace: Path) -> np.ndarray | None:
-    """The loss of every step, the start's first; None where there is no such file or column."""
-    if not trace.is_file() or trace.stat().st_size == 0:
+def _losses(folder: Path) -> np.ndarray | None:
+    """The loss of every step, the start's first; None where there is no trace of them."""
+    try:
+        return load_trace(folder)["total"].to_numpy(dtype=float)
+    except InputError:
         return None
-    table = load_trace(trace.parent)
-    return table["total"].to_numpy(dtype=float) if "total" in table else None
+
+
+def _no_trace(sweep: Sweep, index: int) -> str | None:
+    """The losses of its steps are gone; the record has those of its end."""
+    folder = sweep.folder(index)
+    if _losses(folder) is not None:
+        return None
+    exists = (folder / "trace.csv").is_file()
+    return "its trace.csv cannot be read" if exists else "it has no trace.csv"
 
 
 def _too_small(sweep: Sweep, index: int) -> str | None:
@@ -102,8 +107,8 @@ def _too_small(sweep: Sweep, index: int) -> str | None:
     for key in keys.get(str(task), ["content_layer", "style_layers"]):
         side = int(min(result))
         style = sweep.folder(index) / "style.png"
-        if key == "style_layers" and style.is_file():  # of its own size
-            side = min(side, *open_image(style).size)
+        if key == "style_layers" and (of := pixels_if_any(style)) is not None:  # of its own size
+            side = min(side, *of.shape[:2])
         for layer in _layers(sweep.value(index, f"config.{key}"), str(backbone)):
             left[layer] = side // stride(layer, str(backbone))
     deepest = min(left, key=lambda layer: left[layer], default=None)
@@ -127,12 +132,18 @@ def _not_a_picture(sweep: Sweep, index: int, values: Mapping[str, float]) -> str
     file = sweep.folder(index) / "image.png"
     if not file.is_file():
         return "it has no image.png"
-    image = pixels(file)
-    if image.std() < FLAT:
+    image = pixels_if_any(file)
+    if image is None:
+        return "its image.png cannot be read"
+    size = [sweep.value(index, key) for key in ("width", "height")]
+    if None not in size and tuple(map(int, size)) != image.shape[1::-1]:
+        is_, was = (f"{int(w)} × {int(h)}" for w, h in (image.shape[1::-1], size))
+        return f"its image.png has {is_} pixels, where its record says {was}"
+    if is_flat(image):
         return f"its picture is flat (standard deviation {image.std():.1f} of 255)"
     agree = neighbor_correlation(image.astype(np.float64).mean(2))
     rough, own = (values.get(key, math.nan) for key in ("roughness", "original_neighbors"))
-    if agree >= NOISE_NEIGHBORS or (rough < NOISE_ROUGHNESS and agree >= NOISE_SHARE * own):
+    if not is_noise(agree, rough, own):
         return None
     return f"its picture is noise (neighbouring pixels correlate {agree:.2f})"
 

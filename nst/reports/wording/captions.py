@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,8 @@ def setting(sweep: Sweep) -> str:
 
 def _values(sweep: Sweep, column: str) -> list[Any]:
     """What a column holds, each once."""
-    return list(dict.fromkeys(sweep.runs[column].dropna())) if column in sweep.runs else []
+    whole = [int(v) if isinstance(v, float) and v.is_integer() else v for v in sweep.values(column)]
+    return list(dict.fromkeys(whole))
 
 
 def _listed(values: Iterable[object], unit: str = "") -> str:
@@ -144,5 +146,14 @@ def captions_page(entries: Iterable[tuple[str, Iterable[str], str, str]]) -> str
     parts = ["# Captions\n"]
     for name, ends, title, text in entries:
         files = ", ".join(f"`{name}{end}`" for end in ends)
-        parts.append(f"## {name}\n\n{title} of the page; {files}\n\n{text}\n")
+        parts.append(f"## {name}\n\n{title} of the page; {files}\n\n{markdown(text)}\n")
     return "\n".join(parts)
+
+
+def markdown(text: str) -> str:
+    """A text on one line as Markdown shows it letter by letter: no tags, no links, no formulas.
+
+    >>> print(markdown("style_weight of <b> & [x](y)"))
+    style_weight of \\<b\\> \\& \\[x\\](y)
+    """
+    return re.sub(r"([\\`*<>&$|~\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from nst.reports.measuring.quantities import quantity
-from nst.reports.sweeps import Sweep, short
+from nst.reports.sweeps import Sweep, printable, short
 from nst.reports.tables import Group, Spread, axes_of_groups, groups, quality, told_columns
 
 _WIDTH = 92
@@ -56,6 +56,11 @@ def latex_table(sweep: Sweep, caption: str) -> str:
 def escape(text: str) -> str:
     """Any text as LaTeX sets it; letters that it does not know become their base letter or ?."""
     return "".join(_SPECIAL.get(character) or _letter(character) for character in text)
+
+
+def _cell(text: str) -> str:
+    """A cell: behind the end of a row, a bracket or a star would belong to that."""
+    return f"{{}}{text}" if text[:1] in ("[", "*") else text
 
 
 def _letter(character: str) -> str:
@@ -113,7 +118,7 @@ def _heads(columns: Sequence[str]) -> list[str]:
 
 
 def _cells(row: Group, columns: Sequence[str]) -> list[str]:
-    values = [escape(short(value)) for value in row.values]
+    values = [_cell(escape(short(value))) for value in row.values]
     return [*values, str(row.count), *(number(row.numbers[column]) for column in columns)]
 
 
@@ -131,4 +136,4 @@ def _tabular(heads: Sequence[str], lines: Sequence[Sequence[str]], numbers: int)
 
 
 def _comment(text: str) -> list[str]:
-    return [f"% {line}" for line in text.splitlines()]
+    return [f"% {printable(line)}" for line in text.splitlines()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         InputError: the file is none, or of another version of the program.
     """
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
+        # mapped: whoever wants to know the step alone need not read the rest
+        values = torch.load(path, map_location="cpu", weights_only=True, mmap=os.name == "posix")
         if values.pop("version") != _VERSION:
             raise ValueError("another version of the program wrote it")
         return Checkpoint(**values)

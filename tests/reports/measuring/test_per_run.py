@@ -117,8 +117,8 @@ def test_a_run_without_a_picture_has_a_problem_and_no_measures(tmp_path: Path) -
     folders = [save(tmp_path / "0", content=grey(51)), save(tmp_path / "1", image=grey(90))]
     runs = measured(sweep_of(folders, seed=["0", "1"]), MEAN).runs
     assert runs.loc[0, list(MEASURES)].isna().all()
-    assert runs.at[0, "problem"] == "it has no image.png"
-    assert runs.at[1, "problem"] is None
+    assert runs.at[0, "problem"] == "it has no image.png; it has no trace.csv"
+    assert runs.at[1, "problem"] == "it has no trace.csv"
 
 
 def test_problems_are_text_or_none_and_together_one_text(tmp_path: Path) -> None:
