@@ -20,7 +20,7 @@ from nst.command.arguments import prepared
 from nst.command.configs import CONF, register
 from nst.command.ending import FAILED, JobFailedError, again, ending, fail, of_the_disk, said
 from nst.command.names import slug
-from nst.command.plan import PlanSweep
+from nst.command.plan import PlanSweep, as_written
 from nst.config import from_omegaconf
 from nst.reports.sweep_plan import SweepPlan
 from nst.runs.machine.interruption import listening
@@ -56,7 +56,8 @@ def _job(composed: DictConfig) -> None:
         cfg = from_omegaconf(composed)
         from nst.runs.context import Context
 
-        launcher.run_job(cfg, Context(folder, name, group, list(hydra_cfg.overrides.task)))
+        overrides = as_written(hydra_cfg.overrides.task)
+        launcher.run_job(cfg, Context(folder, name, group, overrides))
     except KeyboardInterrupt as error:
         if _Run.folder is None:  # else another job of its batch has said so
             _Run.folder = folder

@@ -50,7 +50,7 @@ class PlanSweep(Callback):
     def _plan(self, config: Any) -> None:
         if not config.hydra.sweeper._target_.endswith("BasicSweeper"):
             return  # Optuna and others choose their jobs as they go
-        overrides = list(config.hydra.overrides.task)
+        overrides = as_written(config.hydra.overrides.task)
         if any(re.match(r"study=[^'\"]*,", override) for override in overrides):
             raise InputError("one study at a time; run the command once for each")
         params = {**study_params(config, overrides), **(config.hydra.sweeper.params or {})}
@@ -83,6 +83,12 @@ def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
         except (InputError, HydraException) as error:
             text = one_line(error) if isinstance(error, HydraException) else error
             raise InputError(f"job {','.join(job)}: {text}") from error
+
+
+def as_written(overrides: Any) -> list[str]:
+    """Overrides from Hydra's config, where OmegaConf would resolve the ${…} of a file's name."""
+    written: Any = OmegaConf.to_container(overrides, resolve=False)
+    return [str(override) for override in written]
 
 
 def study_params(composed: Any, overrides: Sequence[str]) -> dict[str, str]:

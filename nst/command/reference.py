@@ -65,8 +65,8 @@ _SWEEPS = """\
 
 `python run.py -m key=a,b,c` runs every combination of the values, one job after the other, each in
 a folder of its own. `hydra/launcher=batched` runs jobs that may share a forward pass at once
-([running.md](running.md#several-pictures-at-once)). Within a sweep, a path with unusual
-characters needs two pairs of quotes: `"content='photo (1).jpg',b.jpg"`.
+([running.md](running.md#several-pictures-at-once)). Names of files may have any characters, also
+within a sweep: `"content=photo (1).jpg,größe.png"`. A name with a comma is found where its file is.
 """
 
 _ROLES: Mapping[Role, tuple[str, str]] = {

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from nst.command.configs import CONF, register
-from nst.command.plan import expand_sweep, study_params
+from nst.command.plan import as_written, expand_sweep, study_params
 
 
 def composed(*overrides: str) -> Any:
@@ -38,3 +39,8 @@ def test_the_command_line_replaces_an_axis_of_a_study(override: str) -> None:
 
 def test_without_a_study_nothing_is_added() -> None:
     assert study_params(composed(), ["seed=0,1"]) == {}
+
+
+def test_a_name_that_looks_like_an_interpolation_stays_as_it_was_written() -> None:
+    overrides = OmegaConf.create(["content='\\${style}.png'", "seed=0"])
+    assert as_written(overrides) == ["content='\\${style}.png'", "seed=0"]
