@@ -106,9 +106,9 @@ def _misplaced(argument: str, override: Override) -> str | None:
         return f"{argument}: {_TOO_DEEP}"
     if any(isinstance(inner, Sweep | Glob) for outer in _items(value) for inner in _within(outer)):
         return f"{argument}: a sweep cannot stand within another one or a list; write its values"
-    if name in GROUPS:
-        return None if override.is_delete() else _misnamed_choice(argument, override)
-    if isinstance(value, Glob) and "/" not in name:
+    if name in GROUPS or "/" in name:
+        return _misnamed_choice(argument, override)
+    if isinstance(value, Glob):
         return f"{argument}: glob() finds choices of a group, as loss=glob(gatys*), no files"
     key = documented_keys().get("report.enabled" if name == "report" else name)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -178,8 +178,10 @@ def _misnamed_choice(argument: str, override: Override) -> str | None:
     values = value.list if isinstance(value, ChoiceSweep) else [value]
     names = [v.text if isinstance(v, QuotedString) else v for v in values]
     for name in names:
-        if isinstance(name, dict | Glob):
-            continue  # keys of the group, and names that exist
+        if isinstance(name, Glob) or (name is None and override.is_delete()):
+            continue  # names that exist; any choice
+        if isinstance(name, dict) and group in GROUPS and not override.is_delete():
+            continue  # keys of the group
         if isinstance(name, list) and len(name) == 1:
             name = name[0]
         if not isinstance(name, str) or not _CHOICE.fullmatch(name):

@@ -34,6 +34,10 @@ def test_unknown_keys_list_the_known(argument: str, message: str) -> None:
         ("backbone=", "expected the name of one of its choices"),
         ("backbone=[vgg16,vgg19]", "expected the name of one of its choices"),
         ("backbone=vgg16,null", "expected the name of one of its choices"),
+        ("~backbone=[]", "~backbone=[]: expected the name of one of its choices"),
+        ("~backbone={}", "expected the name of one of its choices"),
+        ("hydra/launcher=3", "hydra/launcher=3: expected the name of one of its choices"),
+        ("hydra/launcher={}", "expected the name of one of its choices"),
         ("backbone@loss=vgg16", "expected backbone=…, without @"),
         ("study.name=mine", "choose a study by study=NAME"),
         ("hydra={}", "Hydra's own keys are below it"),
@@ -76,7 +80,7 @@ def test_the_jobs_of_all_axes_are_counted() -> None:
 def test_known_arguments_pass() -> None:
     known = "-m seed=0,1 backbone.weights='a=b.pth' optimizer=adam +anything=1 ~preset --help "
     known += "hydra.run.dir=x hydra/launcher=joblib passes=[] passes.0.size=3 loss=balanced "
-    known += "loss.style=gram loss.style.any_option=1 loss.pixels.tv.beta=2"
+    known += "~study=weights loss.style=gram loss.style.any_option=1 loss.pixels.tv.beta=2"
     assert fault(known.split()) is None
 
 
