@@ -199,3 +199,22 @@ def test_without_content_a_transfer_becomes_a_texture() -> None:
 @pytest.mark.parametrize("task", ["transfer", "content", "texture"])
 def test_a_loss_whose_picture_the_task_lacks_is_not_missed(task: str) -> None:
     assert what_is_left_out(nst.compose(f"task={task}")) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("loss.pixels.tv=3", "loss.pixels.tv=3: expected {weight: …}"),
+        ("loss.pixels.tv=null", "loss.pixels.tv=null: expected {weight: …}"),
+        ("loss.pixels={pixel_statistics: {name: tv}}", "a loss on pixels is named by its key"),
+        ("loss.pixels.pixel_statistics.weight=nan", "weight=nan: expected a finite number, 0 to"),
+        ("loss.pixels.pixel_statistics.weight=1e31", "weight=1e+31: expected a finite number"),
+        ("loss.pixels.pixel_statistics.weight=true", "weight=true: expected a finite number"),
+        ("loss.pixels.gram.weight=3", "no pixels loss is called 'gram'"),
+        ("loss.pixels.tv.weight=3", "the weight of total variation is loss.tv_weight"),
+    ],
+)
+def test_losses_on_pixels_that_cannot_be_are_named(override: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        terms_from_config(nst.compose(override))
+    assert message in str(caught.value)
