@@ -79,8 +79,8 @@ def _require_room(cfg: Config, key: str, size: tuple[int, int], layers: set[str]
     ways += ["a picture less thin"] if thin or not ways else []
     raise InputError(
         f"{key}={getattr(cfg, key)}: its {own[0]}×{own[1]} pixels become {size[0]}×{size[1]} at "
-        f"a size of {max(size)}, and {deepest} of {backbone.name} takes {least} or more on the "
-        f"shorter side; use {', '.join(ways[:-1])}{' or ' if ways[1:] else ''}{ways[-1]}"
+        f"a size of {max(size)}, too small for {deepest} of {backbone.name}, which takes {least} or "
+        f"more on the shorter side; use {', '.join(ways[:-1])}{' or ' if ways[1:] else ''}{ways[-1]}"
     )
 
 
