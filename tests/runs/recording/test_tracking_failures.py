@@ -31,8 +31,8 @@ LOST_SECONDS = 10
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What this project warned of; what W&B says goes to its own files, as a test below shows."""
-    ours = [each for each in caplog.records if each.name.startswith("nst")]
+    """What was warned of on W&B's behalf; its own words go to its files, as a test below shows."""
+    ours = [each for each in caplog.records if each.name.startswith("nst.runs.recording.tracking")]
     return [each.getMessage() for each in ours if each.levelno >= logging.WARNING]
 
 
@@ -243,6 +243,7 @@ def test_a_full_disk_of_wandb_costs_one_warning(
     small_disk: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
     mode: str,
     when: str,
 ) -> None:
@@ -254,6 +255,7 @@ def test_a_full_disk_of_wandb_costs_one_warning(
     assert json.loads((run_folder / "record.json").read_text()) == record
     (warning,) = warnings_of(caplog)
     assert "No space left on device" in warning
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("mode", ["offline", "online"])
@@ -349,6 +351,34 @@ def test_the_program_ends_soon_after_its_last_step_and_says_one_line(
     others = [line for line in printed.splitlines() if "[nst.runs.job][INFO]" not in line]
     (line,) = others
     assert "wandb sync --include-online run/wandb/run-" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fail", [None, hang("/")], ids=["works", "hangs"])
+def test_a_program_that_is_terminated_tells_wandb_in_seconds(
+    tmp_path: Path, server: WandbServer, fail: Callable[[WandbServer], None] | None
+) -> None:
+    process = program(
+        *("logger.mode=online", "optimizer.steps=100000", "hydra.run.dir=run"),
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+    )
+    while not (server.runs and (tmp_path / "run" / "trace.csv").exists()):
+        time.sleep(0.01)
+        assert process.poll() is None
+    if fail:
+        fail(server)
+    process.terminate()
+    started = time.monotonic()
+    printed, _ = process.communicate(timeout=120)
+    assert time.monotonic() - started < LOST_SECONDS
+    assert process.returncode == 143, printed
+    assert "Traceback" not in printed
+    assert (tmp_path / "run" / "image.png").exists()
+    if not fail:
+        assert server.run().exit_code == 143
+        assert server.run().summary["status"] == "interrupted"
 
 
 @pytest.mark.slow

@@ -101,6 +101,8 @@ class _OpenRun:
             warn: of what goes wrong
         """
         self.run, self._server, self._warn = run, server, warn
+        for handler in logging.getLogger("wandb").handlers:  # W&B's debug.log, on a disk that fills
+            handler.handleError = _say_nothing  # type: ignore[method-assign]
 
     def finish(self, exit_code: int, interrupted: bool) -> None:
         """End the run. Nothing is raised, and a server that is gone costs seconds."""
@@ -233,6 +235,10 @@ def _settings(**more: Any) -> Any:
 def _unless_set(settings: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:
     """{variable: (setting, value)} → {setting: value} of the variables that are not set."""
     return dict(each for variable, each in settings.items() if variable not in os.environ)
+
+
+def _say_nothing(record: logging.LogRecord) -> None:
+    """Python would print a traceback for each line that cannot be written."""
 
 
 def _require_room(folder: Path) -> None:
