@@ -16,7 +16,10 @@ import numpy as np
 from nst.pictures.measures import neighbor_correlation, rms_difference, roughness
 
 FLAT = 4.0
-"""Standard deviation of each colour channel, of 255, below which a picture is flat."""
+"""Standard deviation of each colour channel, of 255, below which a picture is flat …"""
+FADED = 0.25
+"""… and the share of the originals' own below which it is nearly so; pictures that are as they
+should be have 0.75 and more."""
 NOISE_NEIGHBORS = 0.5
 """Correlation of neighbouring grey pixels below which a picture may be noise (white noise has 0,
 photographs above 0.9, a mosaic of small tiles 0.55) …"""
@@ -97,10 +100,12 @@ def clipped_share(image: np.ndarray) -> float:
 
 
 def _flat(ending: Ending) -> str | None:
-    if not is_flat(ending.image):
+    own = spread(ending.image)
+    theirs = min(map(spread, ending.originals.values()), default=0.0)
+    if not is_flat(ending.image) and own >= FADED * theirs:
         return None
-    what = f"the picture is nearly of one colour (standard deviation {spread(ending.image):.1f})"
-    if any(map(is_flat, ending.originals.values())):
+    what = f"the picture is nearly of one colour (standard deviation {own:.1f} of 255)"
+    if theirs < FLAT:
         return f"{what}, as one is that it was made from"
     if ending.weights.get("loss.tv_weight"):
         return f"{what}: loss.tv_weight=0 leaves out total variation, which may outweigh the rest"

@@ -132,8 +132,8 @@ DIFFERENT = (
     ],
 )
 def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[str]) -> None:
-    """Up to rounding, which every step amplifies, hence few: most of all one of L-BFGS along a pair
-    that its short first step made, which the second pass leaves out."""
+    """But for the last bits, which every step amplifies, hence few: most of all one of L-BFGS along a
+    pair that its short first step made, which the second pass leaves out."""
     name, *rate = optimizer
     passes = "passes=[{scale:1.5,steps:1}]"
     shared = (f"optimizer={name}", *rate, "optimizer.steps=4", passes, "precision=float32")
