@@ -66,7 +66,7 @@ class Ending:
 
 def remarks(ending: Ending) -> list[str]:
     """What is wrong with a picture, a sentence each; none for most."""
-    about_picture = (_flat, _noise, _clipped, _unmoved, _not_fallen)
+    about_picture = (_flat, _noise, _faded, _clipped, _unmoved, _not_fallen)
     worst = next(filter(None, (check(ending) for check in about_picture)), None)
     found = (worst, _often_back(ending), _flat_original(ending))
     return [remark for remark in found if remark is not None]
@@ -100,12 +100,18 @@ def clipped_share(image: np.ndarray) -> float:
 
 
 def _flat(ending: Ending) -> str | None:
+    return _of_one_color(ending) if is_flat(ending.image) else None
+
+
+def _faded(ending: Ending) -> str | None:
+    least = min(map(spread, ending.originals.values()), default=0.0)
+    return _of_one_color(ending) if spread(ending.image) < FADED * least else None
+
+
+def _of_one_color(ending: Ending) -> str:
     own = spread(ending.image)
-    theirs = min(map(spread, ending.originals.values()), default=0.0)
-    if not is_flat(ending.image) and own >= FADED * theirs:
-        return None
     what = f"the picture is nearly of one colour (standard deviation {own:.1f} of 255)"
-    if theirs < FLAT:
+    if any(map(is_flat, ending.originals.values())):
         return f"{what}, as one is that it was made from"
     if ending.weights.get("loss.tv_weight"):
         return f"{what}: loss.tv_weight=0 leaves out total variation, which may outweigh the rest"
