@@ -70,18 +70,30 @@ def _require_room(cfg: Config, key: str, size: tuple[int, int], layers: set[str]
     least, short = backbone.least_side(deepest), min(size)
     if short >= least:
         return
-    own = source_size(getattr(cfg, key))
+    source = getattr(cfg, key)
+    own, ways = source_size(source), _ways(backbone, source_size(source), least, short)
+    raise InputError(
+        f"{key}={source}: its {own[0]}×{own[1]} pixels become {size[0]}×{size[1]} at a size of "
+        f"{max(size)}, too small for {deepest} of {backbone.name}, which takes {least} or more on "
+        f"the shorter side; use {' or '.join(filter(None, (', '.join(ways[:-1]), ways[-1])))}"
+    )
+
+
+def _ways(backbone: Backbone, own: tuple[int, int], least: int, short: int) -> list[str]:
+    """What would give a picture room; at least one.
+
+    Args:
+        backbone: the network
+        own: (W, H) of the picture's file
+        least: the shortest side that will do
+        short: the shorter side that it has
+    """
     larger = _side_with(own, least)
     ways = [f"a size of {larger} or more"] if larger <= _LARGEST else []
     shallower = [name for name in backbone.chain if backbone.least_side(name) <= short]
     ways += [f"layers up to {shallower[-1]}"] if shallower else []
     thin = max(own) > 4 * min(own)
-    ways += ["a picture less thin"] if thin or not ways else []
-    raise InputError(
-        f"{key}={getattr(cfg, key)}: its {own[0]}×{own[1]} pixels become {size[0]}×{size[1]} at "
-        f"a size of {max(size)}, and {deepest} of {backbone.name} takes {least} or more on the "
-        f"shorter side; use {', '.join(ways[:-1])}{' or ' if ways[1:] else ''}{ways[-1]}"
-    )
+    return ways + (["a picture less thin"] if thin or not ways else [])
 
 
 def _side_with(size: tuple[int, int], shorter: int) -> int:

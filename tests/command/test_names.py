@@ -43,8 +43,8 @@ def swept(argument: str) -> list[Any]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_of_any_name_is_found_alone_and_in_a_sweep(name: str) -> None:
-    Path(name).write_bytes(b"x")
-    Path("plain.png").write_bytes(b"x")
+    Path(name).write_bytes(b"a picture")
+    Path("plain.png").write_bytes(b"a picture")
     assert nst.compose(*quote_paths([f"content={name}"])).content == name
     jobs = expand_sweep(quote_paths(["-m", f"content={name},plain.png,chelsea"])[1:])
     assert jobs[1:] == [["content=plain.png"], ["content=chelsea"]]
@@ -54,7 +54,7 @@ def test_a_file_of_any_name_is_found_alone_and_in_a_sweep(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["~x.png", "~root", "~", "???"])
 def test_what_would_mean_more_is_found_in_this_folder(name: str) -> None:
-    Path(name).write_bytes(b"x")
+    Path(name).write_bytes(b"a picture")
     (job,) = expand_sweep(quote_paths(["-m", f"content={name}"])[1:])
     assert nst.compose(*job).content == str(Path(name).resolve())
 
@@ -92,19 +92,19 @@ def test_hydras_own_syntax_stays_as_it_is(argument: str) -> None:
 
 def test_a_whole_value_that_is_a_file_wins_over_its_parts() -> None:
     for name in ("a", "b", "a,b"):
-        Path(name).write_bytes(b"x")
+        Path(name).write_bytes(b"a picture")
     assert quote_paths(["-m", "content=a,b"]) == ["-m", "content='a,b'"]
 
 
 def test_names_with_commas_are_found_within_a_list() -> None:
     for name in ("x, y.png", "b.png"):
-        Path(name).write_bytes(b"x")
+        Path(name).write_bytes(b"a picture")
     _, argument = quote_paths(["-m", "style=b.png,x, y.png,  ink , x, y.png"])
     assert swept(argument) == ["b.png", "x, y.png", "ink", "x, y.png"]
 
 
 def test_a_sweep_without_its_flag_is_told_so() -> None:
-    Path("größe.png").write_bytes(b"x")
+    Path("größe.png").write_bytes(b"a picture")
     for value in ("chelsea,coffee", "größe.png,b.png", "choice(ink,waves)"):
         with pytest.raises(InputError, match="several values make a sweep, for which add -m"):
             nst.compose(*quote_paths([f"content={value}"]))

@@ -80,14 +80,20 @@ def test_a_sweep_with_a_wrong_value_starts_no_job(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("trace.csv"))
 
 
+def cut_off(file: Path) -> None:
+    """A picture whose head is whole, so that only reading it shows that the rest is missing."""
+    Image.effect_noise((64, 48), 50).save(file)
+    file.write_bytes(file.read_bytes()[:1500])
+
+
 @pytest.mark.slow
 def test_a_failed_job_does_not_stop_the_others(tmp_path: Path) -> None:
-    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    cut_off(tmp_path / "broken.png")
     process = run(
         "-m", f"content={tmp_path}/broken.png,coffee", *QUICK, "logger=none", cwd=tmp_path
     )  # fmt: skip
     assert process.returncode != 0
-    assert "broken.png: text, not an image" in process.stdout + process.stderr
+    assert "broken.png: " in process.stdout + process.stderr
     assert load_runs(tmp_path / "outputs")["config.content"].tolist() == ["coffee"]
 
 

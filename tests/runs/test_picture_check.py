@@ -54,26 +54,27 @@ def test_the_check_reads_headers_alone(composed: Compose, tmp_path: Path) -> Non
 THIN = [
     (
         ("task=content", "content_layer=pool_5"), (400, 20), "content",
-        "its 400×20 pixels become 64×3 at a size of 64, and pool_5 of vgg16_mini takes 32 or more "
-        "on the shorter side; use a size of 630 or more, layers up to relu_4 or a picture less "
-        "thin",
+        "400×20 pixels become 64×3 at a size of 64, too small for pool_5 of vgg16_mini, which "
+        "takes 32 or more on the shorter side; use a size of 630 or more, layers up to relu_4 or "
+        "a picture less thin",
     ),
     (
         ("style_layers=[conv_1,conv_8]",), (3000, 3), "style",
-        "its 3000×3 pixels become 64×1 at a size of 64, and conv_8 of vgg16_mini takes 8 or more "
-        "on the shorter side; use a size of 7500 or more, layers up to relu_2 or a picture less "
-        "thin",
+        "3000×3 pixels become 64×1 at a size of 64, too small for conv_8 of vgg16_mini, which "
+        "takes 8 or more on the shorter side; use a size of 7500 or more, layers up to relu_2 or "
+        "a picture less thin",
     ),
     (
         ("task=texture", "style_layers=[conv_8]", "style_size=32"), (100, 20), "style",
-        "its 100×20 pixels become 32×6 at a size of 32, and conv_8 of vgg16_mini takes 8 or more "
-        "on the shorter side; use a size of 38 or more, layers up to relu_7 or a picture less thin",
+        "100×20 pixels become 32×6 at a size of 32, too small for conv_8 of vgg16_mini, which "
+        "takes 8 or more on the shorter side; use a size of 38 or more, layers up to relu_7 or "
+        "a picture less thin",
     ),
     (
         ("task=content", "backbone=squeezenet1_0", "content_layer=pool_8", "size=16"), (90, 90),
         "content",
-        "its 90×90 pixels become 16×16 at a size of 16, and pool_8 of squeezenet1_0 takes 21 or "
-        "more on the shorter side; use a size of 21 or more or layers up to fire8",
+        "90×90 pixels become 16×16 at a size of 16, too small for pool_8 of squeezenet1_0, which "
+        "takes 21 or more on the shorter side; use a size of 21 or more or layers up to fire8",
     ),
 ]  # fmt: skip
 
@@ -93,7 +94,7 @@ def test_a_picture_too_small_for_the_deepest_layer(
     keys = (f"{key}={file}", others[key], no_weights, "size=64", *overrides)
     with pytest.raises(InputError) as caught:
         Transfer(composed(*keys))
-    assert str(caught.value) == f"{key}={file}: {text}"
+    assert str(caught.value) == f"{key}={file}: its {text}"
 
 
 def test_the_sizes_and_layers_that_an_error_names_work(composed: Compose, tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_the_smallest_pass_counts(composed: Compose, tmp_path: Path) -> None:
     file = noise(tmp_path / "a.png", 64, 28)
     texture = ("task=texture", f"style={file}", "style_layers=[conv_8]", "size=64")
     check_pictures(composed(*texture))
-    with pytest.raises(InputError, match="become 16×7 at a size of 16, and conv_8"):
+    with pytest.raises(InputError, match="become 16×7 at a size of 16, too small for conv_8"):
         check_pictures(composed(*texture, "coarse_scales=[0.25]", "optimizer.steps=9"))
 
 

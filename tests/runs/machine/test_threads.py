@@ -19,7 +19,7 @@ from nst.runs.machine import threads
 from nst.runs.machine.threads import Threads, choose, quota, sleep_while_waiting
 from tests.conftest import Compose
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
 
 def limited(folder: Path, **files: str) -> None:
@@ -251,7 +251,7 @@ class TestJobs:
     ) -> None:
         cfg = composed()
         cfg.threads = wrong
-        with pytest.raises(InputError, match=f"threads={wrong}: expected auto or 1 or more"):
+        with pytest.raises(InputError, match=f"(?i)threads={wrong}: expected auto or 1 to 1024"):
             run_job(cfg, Context(run_folder))
 
     def test_runs_with_other_threads_share_no_batch(

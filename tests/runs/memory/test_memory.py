@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -166,8 +167,8 @@ def test_memory_that_runs_out_keeps_what_there_is(
 ) -> None:
     genuine = Transfer.run
 
-    def until_full(self: Transfer) -> Iterator[Progress]:
-        for progress in genuine(self):
+    def until_full(self: Transfer, state: Any = None) -> Iterator[Progress]:
+        for progress in genuine(self, state):
             yield progress
             if progress.step == 2:
                 raise error
