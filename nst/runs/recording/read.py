@@ -176,7 +176,7 @@ def _may_be_null(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 _KINDS: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
     (_is_object, "an object", "config backbone images versions memory"),
-    (_is_losses, "an object of numbers", "losses losses_unweighted terms terms_unweighted"),
+    (_is_losses, "an object of numbers alone", "losses losses_unweighted terms terms_unweighted"),
     (_is_texts, "a list of texts", "overrides warnings"),
     (
         _may_be_null(_is_text),
@@ -214,7 +214,7 @@ def _wrong(values: Mapping[str, Any]) -> str:
     for key, value in (*values.items(), *_flat(values)):
         check, expected = _EXPECTED.get(key, (None, ""))
         if check is not None and not check(value):
-            return f"its {key} is {_described(value)}, where it should be {expected}"
+            return f"its {key} should be {expected}, and is {_described(value)}"
     return ""
 
 
