@@ -94,14 +94,17 @@ def find_records(root: str | Path) -> list[FoundRecord]:
 
 def folders_below(root: Path) -> list[Path]:
     """A folder and all below it, sorted; without hidden ones and without following links."""
-
-    def tell(error: OSError) -> None:
-        log.warning("%s cannot be read, and is left out: %s", error.filename, error.strerror)
-
-    folders = []
-    for folder, inside, _ in os.walk(root, onerror=tell):
-        inside[:] = [name for name in inside if not name.startswith(".")]
-        folders.append(Path(folder))
+    folders, waiting = [], [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                inside = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
+        except OSError as error:
+            log.warning("%s cannot be read, and is left out: %s", folder, error.strerror)
+            continue
+        folders.append(folder)
+        waiting += [folder / name for name in inside if not name.startswith(".")]
     return sorted(folders)
 
 
