@@ -23,7 +23,7 @@ from PIL import Image
 from nst.pictures.sheets import Head
 from nst.reports.findings.claims import Study, Verdict
 from nst.reports.findings.judging import StudyFinding
-from nst.reports.layout import Layout, Panel, note, originals, result
+from nst.reports.layout import Layout, Panel, another_size, note, originals, result
 from nst.reports.measuring.quantities import quantity
 from nst.reports.measuring.trust import MARKS
 from nst.reports.own_files import BESIDE, GENERATOR
@@ -199,8 +199,9 @@ def _doubted(sweep: Sweep) -> list[dict[str, Any]]:
 
 def _said_against(sweep: Sweep, index: int) -> list[str]:
     """What a run warned of itself, then what the report finds wrong with it."""
-    problem = sweep.value(index, "problem")
-    return [*warnings_of(sweep, index), *([str(problem)] if problem else [])]
+    picture, problem = result(sweep, index), sweep.value(index, "problem")
+    size = None if picture is None else another_size(sweep, index, picture)
+    return [*warnings_of(sweep, index), *filter(None, (problem, size))]
 
 
 # --- pictures -------------------------------------------------------------------------------------

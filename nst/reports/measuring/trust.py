@@ -144,10 +144,6 @@ def _not_a_picture(sweep: Sweep, index: int, values: Mapping[str, float]) -> str
     image = pixels_if_any(file)
     if image is None:
         return "its image.png cannot be read"
-    size = [sweep.value(index, key) for key in ("width", "height")]
-    if None not in size and tuple(map(int, size)) != image.shape[1::-1]:
-        is_, was = (f"{int(w)} × {int(h)}" for w, h in (image.shape[1::-1], size))
-        return f"its image.png has {is_} pixels, where its record says {was}"
     if image.std() < FLAT:
         return f"its picture is flat (standard deviation {image.std():.1f} of 255)"
     agree = neighbor_correlation(image.astype(np.float64).mean(2))

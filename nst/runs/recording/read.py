@@ -239,7 +239,7 @@ def load_trace(folder: Path) -> pd.DataFrame:
         :func:`nst.runs.recording.trace.losses_of_step`). A last line without its end is left out.
 
     Raises:
-        InputError: no such file, or no step in it.
+        InputError: no such file, or none with these columns.
     """
     file = folder / "trace.csv"
     try:
@@ -253,7 +253,4 @@ def load_trace(folder: Path) -> pd.DataFrame:
     if not {"step", "total"} <= set(table):
         raise InputError(f"{file} is no run's trace: it has no columns step and total")
     table = table.apply(pd.to_numeric, errors="coerce")
-    table = table[table["step"].notna()].reset_index(drop=True)
-    if table.empty:
-        raise InputError(f"{file} has no step")
-    return table
+    return table[table["step"].notna()].reset_index(drop=True)

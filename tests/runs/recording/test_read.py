@@ -162,7 +162,6 @@ def test_what_is_no_number_is_missing(tmp_path: Path) -> None:
         ("", "is no run's trace"),
         ("step,sec", "is no run's trace"),
         ("a,b\n1,2\n", "it has no columns step and total"),
-        ("step,seconds,total\n", "has no step"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "is no run's trace"),
     ],
 )
