@@ -157,6 +157,10 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
@@ -201,6 +205,7 @@ _KINDS: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
         "steps restarts seed width height threads batch config.seed config.size "
         "config.optimizer.steps",
     ),
+    (_may_be_null(_is_switch), "true or false", "config.report.enabled"),
     (
         _may_be_null(_is_layers),
         "a layer or a list of layers",
