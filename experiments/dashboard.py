@@ -24,6 +24,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from nst.config import wandb_default
 from nst.reports.findings.claims import Study
 from nst.reports.findings.studies import find_study, study_names
 
@@ -40,8 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.dashboard", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("--entity", help="W&B user or team; without it, your default")
-    parser.add_argument("--project", default="nst", help="W&B project (default: nst)")
+    parser.add_argument(
+        "--entity",
+        default=wandb_default("entity"),
+        help="W&B user or team; without it, WANDB_ENTITY or your default",
+    )
+    parser.add_argument(
+        "--project",
+        default=wandb_default("project"),
+        help="W&B project; without it, WANDB_PROJECT or nst",
+    )
     parser.add_argument("--name", default="nst studies", help="of the workspace")
     parser.add_argument(
         "--study", nargs="+", choices=study_names(), help="only these", metavar="NAME"

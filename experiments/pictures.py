@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 import nst
-from nst.pictures.files import open_image
+from nst.pictures.reading import open_image
 from nst.runs.context import Context
 from nst.runs.job import run_job
 from nst.runs.recording.folder import RECORD

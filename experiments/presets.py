@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from experiments.pictures import DOCS, picture
-from nst.pictures.files import open_image
+from nst.pictures.reading import open_image
 from nst.pictures.sheets import grid
 
 RUNS = Path("outputs") / "presets"

@@ -8,7 +8,28 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Input that cannot work. Its message is one line: what is wrong, and what would be right."""
+    r"""Input that cannot work. Its message is one line: what is wrong, and what would be right.
+
+    Control characters and what is no Unicode, as names of files may have them, are escaped.
+
+    >>> print(InputError("content=a\nb.png: no such file"))
+    content=a\nb.png: no such file
+    """
+
+    def __init__(self, message: object = ""):
+        super().__init__(printable(str(message)))
+
+
+_LONGEST = 2000
+
+
+def printable(text: str) -> str:
+    """A text without its middle where it is very long, control characters and the like escaped."""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    return "".join(
+        c if c.isprintable() or c == "\u200d" else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 class Interruption(KeyboardInterrupt):
@@ -37,4 +58,21 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
 def require(ok: bool, key: str, value: object, expected: str) -> None:
     """Raise :class:`InputError` as ``key=value: expected …`` unless ok."""
     if not ok:
-        raise InputError(f"{key}={value}: expected {expected}")
+        raise InputError(f"{key}={shown(value)}: expected {expected}")
+
+
+def shown(value: object) -> str:
+    """A value as it stands on the command line.
+
+    >>> shown(None), shown(True), shown([None, "a"])
+    ('null', 'true', '[null, a]')
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k}: {shown(v)}' for k, v in value.items())}}}"
+    return str(value)

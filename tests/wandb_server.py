@@ -4,6 +4,9 @@ It answers the GraphQL operations that the client sends by name, takes the histo
 (``file_stream``) and its files (signed addresses of its own), and remembers everything, so that a
 test can say what arrived. An operation that it does not know is an error of the client's, and is
 listed in :attr:`WandbServer.unknown`.
+
+It fails as servers do: with a status for every request (:attr:`WandbServer.status`), with requests
+that get no answer (:attr:`WandbServer.silent`), or at once in the middle (:meth:`WandbServer.die`).
 """
 
 from __future__ import annotations
@@ -48,9 +51,18 @@ class ServedRun:
 
 
 class WandbServer:
-    """The server and what it was sent."""
+    """The server and what it was sent.
+
+    Attributes:
+        status: of HTTP, of every answer; 200: as it should be
+        silent: what a request has in its address or its body that gets no answer; ``/``: all
+        asked: how many requests there were
+    """
 
     def __init__(self) -> None:
+        self.status, self.asked = 200, 0
+        self.silent: tuple[str, ...] = ()
+        self.over = threading.Event()
         self.runs: dict[str, ServedRun] = {}
         self.views: list[dict[str, Any]] = []
         self.artifacts: list[dict[str, Any]] = []
@@ -71,9 +83,14 @@ class WandbServer:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.die()
+        self._thread.join()
+
+    def die(self) -> None:
+        """Answer nobody any more, also not who waits for an answer."""
+        self.over.set()
         self._http.shutdown()
         self._http.server_close()
-        self._thread.join()
 
     def run(self) -> ServedRun:
         """The only run there is."""
@@ -193,6 +210,8 @@ class WandbServer:
 
 
 class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: a client that hangs up is no error."""
 
@@ -210,12 +229,16 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer({})
 
     def do_PUT(self) -> None:
-        path = unquote(self.path.partition("?")[0])
-        self.state.store(path.removeprefix("/storage/"), self._body())
-        self._answer({})
+        body = self._body()
+        if self._works(body):
+            path = unquote(self.path.partition("?")[0])
+            self.state.store(path.removeprefix("/storage/"), body)
+            self._answer({})
 
     def do_POST(self) -> None:
         body = self._body()
+        if not self._works(body):
+            return
         if "graphql" in self.path:
             request = json.loads(body)
             self._answer(self.state.graphql(request["query"], request.get("variables") or {}))
@@ -224,6 +247,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self.state.file_stream(run, json.loads(body)))
         else:
             self._answer({})
+
+    def _works(self, body: bytes) -> bool:
+        """Whether this request is to be served; what else becomes of it is done here."""
+        self.state.asked += 1
+        if any(part in self.path or part.encode() in body for part in self.state.silent):
+            self.state.over.wait()
+        if self.state.over.is_set():
+            self.close_connection = True
+            return False
+        if self.state.status != 200:
+            self._answer({})
+        return self.state.status == 200
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -239,7 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, content: dict[str, Any]) -> None:
         body = json.dumps(content).encode()
-        self.send_response(200)
+        self.send_response(self.state.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

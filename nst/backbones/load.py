@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from nst.backbones import kmeans
@@ -18,7 +19,7 @@ from nst.backbones.network import Backbone, WeightsRecord
 from nst.backbones.pooling import pooling_of
 from nst.backbones.squeezenet import squeezenet_chain
 from nst.backbones.vgg import vgg_chain
-from nst.backbones.weights import fill, is_of_caffe, weights_path
+from nst.backbones.weights import fill, fits, is_of_caffe, weights_path
 from nst.config.derived import pixel_format
 from nst.config.layers import BACKBONES, VGG_BLOCKS
 from nst.config.schema import WEIGHTS
@@ -94,7 +95,13 @@ def load_backbone(
 def _fill_from_file(backbone: Backbone, weights: str) -> None:
     """Weights that ship, of a download or of a file, and their record."""
     path = weights_path(backbone.name, weights)
-    fill(backbone, read_state(path), path)
+    state = read_state(path)
+    try:
+        fill(backbone, state, path)
+    except InputError as error:
+        others = [name for name in BACKBONES if name != backbone.name and fits(build(name), state)]
+        hint = f"; these are weights of {others[0]}, use backbone={others[0]}" if others else ""
+        raise InputError(f"{error}{hint}") from None
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     backbone.weights_record = WeightsRecord(weights if weights in WEIGHTS else str(path), digest)
@@ -113,8 +120,11 @@ def _learn_kmeans(backbone: Backbone, seed: int) -> None:
     )
     cache = Path(torch.hub.get_dir()) / "checkpoints" / f"{name}.safetensors"
     if cache.is_file():
-        backbone.chain.load_state_dict(load_file(cache), assign=True)
-        return
+        try:
+            backbone.chain.load_state_dict(load_file(cache), assign=True)
+            return
+        except (SafetensorError, RuntimeError, OSError) as error:
+            log.warning("%s is damaged and will be made again: %s", cache, _first_line(error))
     log.info("clustering filters for %s, to be kept in %s", backbone.name, cache)
     images = training_images(48, 128, seed, photos=0.75)
     backbone.chain.to_empty(device="cpu")
@@ -126,6 +136,10 @@ def _learn_kmeans(backbone: Backbone, seed: int) -> None:
         partial = cache.with_suffix(f".{os.getpid()}.part")
         save_file(backbone.chain.state_dict(), partial)
         partial.replace(cache)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _parameters_sha256(backbone: Backbone) -> str:

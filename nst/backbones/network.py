@@ -115,12 +115,20 @@ class Backbone(nn.Module):
         Raises:
             InputError: it is not; the message names the size of the images themselves.
         """
-        if min(x.shape[2:]) < _smallest_side(self.chain[name]):
+        if min(x.shape[2:]) < _side_before(self.chain[name], 1):
             h, w = images.shape[2:]
             raise InputError(
                 f"an image of {w}×{h} pixels is too small for layer {name} of {self.name} "
                 f"and what follows it; use a larger size or earlier layers"
             )
+
+    def least_side(self, layer: str) -> int:
+        """Shortest side of images, in pixels, that leaves a position at a layer."""
+        side = 1
+        names = ["input", *self.chain]
+        for name in reversed(names[1 : names.index(layer) + 1]):
+            side = _side_before(self.chain[name], side)
+        return side
 
     def in_precision(self, dtype: torch.dtype) -> Backbone:
         """The same network with weights and activations of another dtype; itself if of this one."""
@@ -131,8 +139,8 @@ class Backbone(nn.Module):
         return twin
 
 
-def _smallest_side(module: nn.Module) -> int:
-    """Shortest side of an input that a module can take."""
+def _side_before(module: nn.Module, side: int) -> int:
+    """Shortest side of an input of which a module leaves so much."""
     if isinstance(module, nn.Conv2d):
-        return module.kernel_size[0] - 2 * int(module.padding[0])
-    return 2 if isinstance(module, POOLS) else 1
+        return (side - 1) * module.stride[0] + module.kernel_size[0] - 2 * int(module.padding[0])
+    return 2 * side if isinstance(module, POOLS) else side

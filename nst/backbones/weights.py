@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nst.backbones.files.download import digest_prefix, downloaded
 from nst.backbones.network import Backbone
+from nst.config.samples import existing_file
 from nst.errors import InputError
 
 SHIPPED = {name: f"{name}.safetensors" for name in ("vgg16_mini", "vgg19_mini")}
@@ -46,8 +47,8 @@ def weights_path(name: str, weights: str) -> Path:
         return _imagenet_file(name)
     if weights == "caffe":
         return _caffe_file(name)
-    path = Path(weights).expanduser()
-    if not path.is_file():
+    path = existing_file(weights)
+    if path is None:
         raise InputError(
             f"backbone.weights={weights}: no such file; give a state dict's path, "
             "or one of imagenet, caffe, random, shipped"
@@ -109,6 +110,48 @@ def torchvision_state(backbone: Backbone) -> dict[str, Tensor]:
     return {key: own[name].detach().cpu() for key, name in _torchvision_keys(backbone).items()}
 
 
+def features_only(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """A state dict of the features, whose keys have lost that word; one without it as it is."""
+    marked = {k.removeprefix("features."): v for k, v in state.items() if k.startswith("features.")}
+    return marked or state
+
+
+def fits(backbone: Backbone, state: Mapping[str, Tensor]) -> bool:
+    """Whether a state dict has the features of a backbone, by their keys and shapes."""
+    parameters = dict(backbone.chain.named_parameters())
+    own = {key: parameters[name].shape for key, name in _torchvision_keys(backbone).items()}
+    return own == {key: value.shape for key, value in features_only(state).items()}
+
+
+def _check_shapes(backbone: Backbone, state: Mapping[str, Tensor], path: Path) -> None:
+    """Every key that a backbone has, in its shape, and no other."""
+    names, expected = _torchvision_keys(backbone), dict(backbone.chain.named_parameters())
+    for key, name in names.items():
+        if key not in state:
+            raise InputError(f"{path} does not fit {backbone.name}: it has no features.{key}")
+        if state[key].shape != expected[name].shape:
+            raise InputError(
+                f"{path} does not fit {backbone.name}: features.{key} has shape "
+                f"{tuple(state[key].shape)}, expected {tuple(expected[name].shape)}"
+            )
+    extra = sorted(set(state) - set(names))
+    if extra:
+        raise InputError(
+            f"{path} does not fit {backbone.name}: it also has features.{extra[0]}"
+            + (f" and {len(extra) - 1} more" if len(extra) > 1 else "")
+        )
+
+
+def _check_values(where: str, values: Tensor) -> None:
+    """Numbers that are finite as float32."""
+    kind = str(values.dtype).removeprefix("torch.")
+    if not values.is_floating_point():
+        raise InputError(f"{where} {kind}, expected floating-point numbers")
+    if not torch.isfinite(values.float()).all():
+        ends = {"float16": " (float16 ends at 65504)", "float64": " beyond float32's range"}
+        raise InputError(f"{where} NaN or infinite values{ends.get(kind, '')}")
+
+
 def fill(backbone: Backbone, state: Mapping[str, Tensor], path: Path) -> None:
     """Copy a state dict in, whole or features only, checking it key by key.
 
@@ -117,31 +160,11 @@ def fill(backbone: Backbone, state: Mapping[str, Tensor], path: Path) -> None:
     Raises:
         InputError: a key is missing or unknown, or its values do not fit or are not finite.
     """
-    if any(key.startswith("features.") for key in state):
-        state = {
-            key.removeprefix("features."): value
-            for key, value in state.items()
-            if key.startswith("features.")
-        }
+    state = features_only(state)
     names = _torchvision_keys(backbone)
-    expected = dict(backbone.chain.named_parameters())
-    for key, name in names.items():
-        parameter = expected[name]
-        if key not in state:
-            raise InputError(f"{path} does not fit {backbone.name}: it has no features.{key}")
-        if state[key].shape != parameter.shape:
-            raise InputError(
-                f"{path} does not fit {backbone.name}: features.{key} has shape "
-                f"{tuple(state[key].shape)}, expected {tuple(parameter.shape)}"
-            )
-        if not torch.isfinite(state[key].float()).all():
-            raise InputError(f"{path}: features.{key} holds NaN or infinite values")
-    extra = sorted(set(state) - set(names))
-    if extra:
-        raise InputError(
-            f"{path} does not fit {backbone.name}: it also has features.{extra[0]}"
-            + (f" and {len(extra) - 1} more" if len(extra) > 1 else "")
-        )
+    _check_shapes(backbone, state, path)
+    for key in names:
+        _check_values(f"{path}: features.{key} holds", state[key])
     values = {name: state[key].to(torch.float32) for key, name in names.items()}
     if backbone.pixel_format == "caffe":
         first = f"{next(iter(backbone.chain))}.weight"

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
-from nst.config import GROUPS, OPEN_KEYS, documented_keys
-from nst.errors import InputError, did_you_mean
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Glob,
+    Override,
+    QuotedString,
+    RangeSweep,
+)
+from hydra.errors import HydraException
 
-_PATHS = ("content", "style", "init.image", "backbone.weights", "report.judge_weights")
+from nst.command.names import quote_paths, quoted
+from nst.config import GROUPS, OPEN_KEYS, documented_keys
+from nst.errors import InputError, did_you_mean, printable
+
+_OPEN = ("passes", "optimizer.default_steps", "study.sweep", *OPEN_KEYS)
+"""Keys below which are names that the config does not list."""
+
+_SET_BY_OTHERS = {
+    "study.name": "choose a study by study=NAME",
+    "hydra": "Hydra's own keys are below it, as hydra.run.dir=FOLDER",
+}
+_MOST_JOBS = 10_000
+_DEEPEST = 50
+_TOO_DEEP = f"expected brackets nested {_DEEPEST} times at most"
 _SWITCH = re.compile(r"^(\+{0,2})report=(?!\{)")
 """``report=false``; ``report={enabled: false}`` is a mapping as Hydra takes it."""
 
@@ -20,11 +41,15 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         arguments: the command line without the program's name
 
     Raises:
-        InputError: a key is unknown, or ``resume=true`` names no folder.
+        InputError: an override that cannot be (Hydra alone says less, or hangs), or
+            ``resume=true`` names no folder.
     """
-    explain_unknown_keys(arguments)
+    quoted_paths = quote_paths(arguments)
+    complaint = fault(quoted_paths)
+    if complaint:
+        raise InputError(complaint)
     _require_folder_to_go_on_in(arguments)
-    return open_keys(quote_paths(arguments))
+    return open_keys(quoted_paths)
 
 
 def _require_folder_to_go_on_in(arguments: Sequence[str]) -> None:
@@ -38,67 +63,125 @@ def _require_folder_to_go_on_in(arguments: Sequence[str]) -> None:
         )
 
 
-def quote_paths(arguments: Sequence[str]) -> list[str]:
-    """Quote paths that Hydra's grammar would misread: spaces, brackets, accents, a leading ~.
+def fault(arguments: Sequence[str]) -> str | None:
+    """What is wrong with overrides as far as they alone tell, in one line; None if nothing."""
+    jobs = 1
+    for argument in arguments:
+        if argument.startswith("-") or ("=" not in argument and not argument.startswith("~")):
+            continue  # a flag, and what stands behind one
+        if re.search("[\0\ud800-\udfff]", argument):
+            return printable(f"{argument}: expected text in UTF-8; rename the file")
+        complaint = unknown_key(argument)
+        if complaint is None:
+            complaint, values = _misread(argument)
+            jobs *= values
+        if complaint is None and jobs > _MOST_JOBS:
+            complaint = f"{argument}: expected {_MOST_JOBS} jobs in a sweep at most"
+        if complaint is not None:
+            return printable(complaint)
+    return None
 
-    Only outside a sweep, where a comma separates values.
 
-    >>> quote_paths(["content=photo (1).jpg", "size=64"])
-    ["content='photo (1).jpg'", 'size=64']
-    """
-    if {"-m", "--multirun"} & set(arguments):
-        return list(arguments)
-    return [_quote(argument) for argument in arguments]
+def _misread(argument: str) -> tuple[str | None, int]:
+    """What is wrong with the value of an override; and how many values there are."""
+    try:
+        override = OverridesParser.create().parse_overrides([argument])[0]
+        values = _count(override)
+    except HydraException as error:
+        return unreadable(argument, error), 1
+    except (ValueError, ArithmeticError) as error:  # of numbers that Hydra computes with
+        return f"{argument}: {error}", 1
+    except RecursionError:
+        return f"{argument}: {_TOO_DEEP}", 1
+    if _depth(override.value()) > _DEEPEST or argument.count("${") > _DEEPEST:
+        return f"{argument}: {_TOO_DEEP}", 1
+    if override.key_or_group in GROUPS and not override.is_delete():
+        return _misnamed_choice(argument, override), values
+    name = "report.enabled" if override.key_or_group == "report" else override.key_or_group
+    key = documented_keys().get(name)
+    number = isinstance(override.value(), int | float) and not isinstance(override.value(), bool)
+    if key and key.values == "true/false" and number and override.value() not in (0, 1):
+        return f"{argument}: expected true or false", 1
+    if isinstance(override.value(), Glob) and "/" not in override.key_or_group:
+        return f"{argument}: glob() finds choices of a group, as loss=glob(gatys*), no files", 1
+    return None, values
 
 
-def _quote(argument: str) -> str:
+def _depth(value: object) -> int:
+    """How deeply the lists and mappings of a value are nested."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, items), default=0)
+
+
+def unreadable(argument: str, error: HydraException) -> str:
+    """What Hydra says of an override that its grammar does not take, and what would help."""
+    lines = str(error).splitlines()
     key, equals, value = argument.partition("=")
-    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    plain = is_quoted or re.fullmatch(r"[A-Za-z0-9_./\\:-]*", value)
-    if not equals or key not in _PATHS or plain:
-        return argument
-    return f"{key}={quoted(value)}"
+    known = re.search(r"(while evaluating .*|missing EQUAL.*)", lines[1] if lines[1:] else "")
+    if not equals:
+        return f"{argument}: expected key=value"
+    if known and known[1].startswith("while"):
+        return f"{argument}: {known[1].removeprefix('while evaluating ')}"
+    example = f'"{key}={quoted(value)}"' if value else f"{key}=''"
+    return (
+        f"{argument}: Hydra's grammar cannot read this; text in quotes of its own can be: {example}"
+    )
 
 
-def quoted(text: str) -> str:
-    r"""Any text as one value of Hydra's grammar, where a backslash counts before a quote only.
-
-    >>> print(quoted("it's"), quoted("C:\\a"), quoted("b\\"))
-    'it\'s' 'C:\a' 'b\\'
-    """
-    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
-    return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
-
-
-def explain_unknown_keys(arguments: Sequence[str]) -> None:
-    """Name the known keys when an override has an unknown one; Hydra alone names none.
-
-    Args:
-        arguments: the command line without the program's name
+def _count(override: Override) -> int:
+    """How many values an override sweeps over; 1 without a sweep.
 
     Raises:
-        InputError: a key is unknown.
+        ValueError, ArithmeticError: a range without an end.
     """
-    for argument in arguments:
-        complaint = unknown_key(argument)
-        if complaint:
-            raise InputError(complaint)
+    swept = override.value()
+    if isinstance(swept, ChoiceSweep):
+        return len(swept.list)
+    if not isinstance(swept, RangeSweep):
+        return 1
+    assert swept.start is not None
+    assert swept.stop is not None
+    steps = (swept.stop - swept.start) / swept.step
+    if not math.isfinite(steps):
+        raise ValueError("expected a range from one finite number to another")
+    return max(0, math.ceil(steps))
+
+
+def _misnamed_choice(argument: str, override: Override) -> str | None:
+    """What is wrong with the choices of a group."""
+    group, value = override.key_or_group, override.value()
+    values = value.list if isinstance(value, ChoiceSweep) else [value]
+    names = [v.text if isinstance(v, QuotedString) else v for v in values]
+    for name in names:
+        if isinstance(name, dict | Glob):
+            continue  # keys of the group, and names that exist
+        if isinstance(name, list) and len(name) == 1:
+            name = name[0]
+        if not isinstance(name, str) or not name:
+            none = {"logger": "logger=none", "preset": "~preset", "study": "~study"}.get(group)
+            hint = f"; {none} makes none" if none else ""
+            return f"{argument}: expected the name of one of its choices{hint}"
+    return None
 
 
 def unknown_key(argument: str) -> str | None:
-    """What is wrong with an override whose key neither the config nor Hydra has; None if nothing.
-
-    A group without a choice counts too: Hydra ends with a traceback there.
-    """
+    """What is wrong with an override whose key neither the config nor Hydra has, if anything."""
     name, equals, value = argument.partition("=")
     name = name.split("@")[0]
-    if not equals or not re.fullmatch(r"[A-Za-z_][\w.]*", name) or name.startswith("hydra"):
+    plain = name.lstrip("+~")
+    if plain in _SET_BY_OTHERS:
+        return f"{argument}: {_SET_BY_OTHERS[plain]}"
+    if plain in ("hydra.run.dir", "hydra.sweep.dir") and value in ("", "null", "''", '""'):
+        return f"{argument}: expected a folder"
+    if equals and not plain:
+        return f"{argument}: expected key=value"
+    if "@" in argument.partition("=")[0]:
+        return f"{argument}: expected {plain}=…, without @"
+    if not equals or not re.fullmatch(r"[A-Za-z_][\w.]*", name) or name.startswith("hydra."):
         return None  # a flag, +new, ~gone, or Hydra's own
-    if name in GROUPS and value in ("", "null"):
-        return f"{name}={value}: expected one of its choices; ~{name} makes none"
     keys = set(documented_keys())
     parents = {key.rpartition(".")[0] for key in keys} - {""}
-    if name in keys | parents | set(GROUPS) or _is_below(name, ("passes", *OPEN_KEYS)):
+    if name in keys | parents | set(GROUPS) or _is_below(name, _OPEN):
         return None
     parent = name.rpartition(".")[0]
     siblings = sorted(key for key in keys if parent and _is_below(key, (parent,)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -9,16 +10,18 @@ from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from nst.command import launcher
-from nst.command.arguments import open_keys, quoted, unknown_key
+from nst.command.arguments import fault, open_keys, unreadable
 from nst.command.folders import own_folder
 from nst.command.help import help_groups, help_keys, help_samples
-from nst.command.names import slug, unnamed_keys
-from nst.config import Config, from_omegaconf
-from nst.errors import InputError, did_you_mean
+from nst.command.names import quoted, slug, unnamed_keys
+from nst.config import OPEN_KEYS, Config, documented_keys, from_omegaconf, wandb_default
+from nst.config.values import explained
+from nst.errors import InputError, did_you_mean, printable
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 CONF = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir())
@@ -35,6 +38,7 @@ def register() -> None:
         "nst.groups": lambda: help_groups(CONF),
         "nst.keys": help_keys,
         "nst.samples": help_samples,
+        "nst.wandb": wandb_default,
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
@@ -57,14 +61,13 @@ def compose(*overrides: str, **values: Any) -> Config:
     """
     register()
     every = [*overrides, *(f"{key}={_rendered(value)}" for key, value in values.items())]
-    for override in every:
-        complaint = unknown_key(override)
-        if complaint:
-            raise InputError(complaint)
+    complaint = fault(every)
+    if complaint:
+        raise InputError(complaint)
     try:
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
             composed = hydra.compose("config", open_keys(every))
-    except HydraException as error:
+    except (HydraException, OmegaConfBaseException) as error:
         raise InputError(one_line(error)) from error
     return from_omegaconf(composed)
 
@@ -78,9 +81,50 @@ def one_line(error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         hint = did_you_mean(choice, error.options)
-        return f"{group}={choice}: no such choice{hint} ({', '.join(error.options)})"
-    first_lines = [*str(error).splitlines()[:2], *str(error.__cause__ or "").splitlines()[:1]]
-    return ": ".join(filter(None, first_lines)).removeprefix("Error merging override ")
+        return printable(f"{group}={choice}: no such choice{hint} ({', '.join(error.options)})")
+    if isinstance(error, OverrideParseException):
+        return printable(unreadable(error.override, error))
+    if isinstance(error, OmegaConfBaseException):
+        return printable(explained(error))
+    text = str(error)
+    swept = re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.*)'", text, re.DOTALL)
+    if swept and "multirun" in text:
+        override = swept[1].split("'\n1. To use it")[0]
+        key = override.partition("=")[0]
+        return printable(
+            f"{override}: several values make a sweep, for which add -m; {key}=[a,b] is a list, "
+            f"and \"{key}='a,b'\" a text with a comma"
+        )
+    merged = re.match(r"Error merging override (.*)|.*\nTo append .* use \+(.*)", text, re.DOTALL)
+    if merged:
+        return printable(_refused(merged[1] or merged[2], error.__cause__))
+    lines = [*text.splitlines()[:2], _first_line(error.__cause__)]
+    return printable(": ".join(line.rstrip(".") for line in lines if line))
+
+
+def _refused(override: str, cause: BaseException | None) -> str:
+    """Why the config does not take the value of an override."""
+    name = override.partition("=")[0].lstrip("+~")
+    keys = documented_keys()
+    key = keys.get(next((key for key in keys if f"{name}.".startswith(f"{key}.")), ""))
+    reason = _first_line(cause)
+    if override.startswith("~"):
+        return f"{override}: a key cannot be removed, only given another value"
+    if name in OPEN_KEYS[:2]:
+        return f"{override}: expected a name or {{name: …, option: …}}"
+    if key is None or not key.expected:
+        return f"{override}: {reason}" if reason else f"{override}: the config has no such key"
+    if key.name != name:
+        return f"{override}: {key.name} is {key.expected}, to be given as a whole"
+    if key.expected.startswith(("a list", "a mapping")):
+        detail = f" ({reason})" if re.match("Key|Value", reason) else ""
+        return f"{override}: expected {key.expected}{detail}"
+    hint = did_you_mean(override.partition("=")[2], key.values.split(", "))
+    return f"{override}: expected {key.expected}{hint}"
+
+
+def _first_line(error: BaseException | None) -> str:
+    return next(iter(str(error or "").splitlines()), "")
 
 
 def _rendered(value: Any) -> str:

@@ -23,13 +23,15 @@ from nst.command.names import slug
 from nst.command.plan import PlanSweep
 from nst.config import from_omegaconf
 from nst.reports.sweep_plan import SweepPlan
-from nst.runs.interruption import listening
+from nst.runs.machine.interruption import listening
+from nst.runs.machine.threads import sleep_while_waiting
 
 log = logging.getLogger("nst")
 
 
 def main() -> None:
     """``run.py``, ``nst`` and ``python -m nst``."""
+    sleep_while_waiting()
     given = sys.argv[1:]
     with ending(), listening(), _last_words(given):
         register()
@@ -45,6 +47,7 @@ def _job(composed: DictConfig) -> None:
     Raises:
         JobFailedError: a job of a sweep has no result, and has said why.
     """
+    sleep_while_waiting()  # in a job that a launcher starts elsewhere, main() did not
     hydra_cfg = HydraConfig.get()
     sweep = hydra_cfg.mode is RunMode.MULTIRUN
     folder, name = Path(hydra_cfg.runtime.output_dir), slug(hydra_cfg.job.override_dirname)

@@ -120,11 +120,16 @@ def _compose_job(composed: Any, number: int, job: Sequence[str]) -> tuple[Any, P
 
 
 def _check(composed: Any) -> None:
-    """The config, and its losses' own options; the latter need torch, which is needed anyway."""
+    """The config, its losses' own options, and its pictures as far as their heads tell.
+
+    The latter two need torch, which is needed anyway.
+    """
     cfg = from_omegaconf(composed)
     from nst.losses.terms import terms_from_config
+    from nst.runs.picture_check import check_pictures
 
     terms_from_config(cfg)
+    check_pictures(cfg)
 
 
 def _write_plan(

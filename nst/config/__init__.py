@@ -2,6 +2,7 @@
 
 from nst.config.checks import check
 from nst.config.derived import layer_sets, layer_weights, start_kind, used_images
+from nst.config.environment import wandb_default
 from nst.config.keys import documented_keys
 from nst.config.schema import (
     GROUPS,
@@ -56,4 +57,5 @@ __all__ = [
     "start_kind",
     "to_dict",
     "used_images",
+    "wandb_default",
 ]

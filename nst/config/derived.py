@@ -81,10 +81,9 @@ def layer_weights(weights: Any, layers: Sequence[str], key: str) -> dict[str, fl
     if weights == "sum":
         return dict.fromkeys(layers, 1.0)
     numbers = isinstance(weights, list) and all(
-        isinstance(w, (int, float)) and not isinstance(w, bool) and 0 <= w < float("inf")
-        for w in weights
+        isinstance(w, (int, float)) and not isinstance(w, bool) and 0 <= w <= 1e30 for w in weights
     )
-    require(numbers, key, weights, "mean, sum or a list of weights, 0 or more")
+    require(numbers, key, weights, "mean, sum or a list of weights, 0 to 1e30")
     if layers and len(weights) != len(layers):
         raise InputError(
             f"{key} has {len(weights)} weights for {len(layers)} layers ({', '.join(layers)}); "

@@ -23,12 +23,14 @@ class Key:
         text: what it means, in a sentence
         values: the choices of an enum, or the kind of number; empty for free text
         default: of the dataclass; None where a config group or a recipe sets it
+        expected: its values in a sentence, as "a whole number"; empty where types do not say
     """
 
     name: str
     text: str
     values: str
     default: Any
+    expected: str
 
 
 def documented_keys(schema: type = Config, prefix: str = "") -> dict[str, Key]:
@@ -46,7 +48,8 @@ def documented_keys(schema: type = Config, prefix: str = "") -> dict[str, Key]:
             keys |= documented_keys(typing.cast(type, hint), f"{name}.")
         else:
             default = None if item.default in (MISSING, dataclasses.MISSING) else item.default
-            keys[name] = Key(name, item.metadata.get("doc", ""), _values(hint), default)
+            text = item.metadata.get("doc", "")
+            keys[name] = Key(name, text, _values(hint), default, expected(hint))
     return keys
 
 
@@ -56,3 +59,25 @@ def _values(hint: Any) -> str:
     names = {int: "int", float: "float", bool: "true/false"}
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     return ", ".join(names[option] for option in options if option in names)
+
+
+def expected(hint: Any) -> str:
+    """What a value of a type is, for messages.
+
+    >>> expected(int), expected(float | None), expected(list[str])
+    ('a whole number', 'a number or null', 'a list, as [a, b]')
+    """
+    if isinstance(hint, types.UnionType):
+        return " or ".join(expected(option) for option in typing.get_args(hint))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return f"one of {', '.join(hint.__members__)}"
+    kind = typing.get_origin(hint) or hint
+    items = typing.get_args(hint)[-1:]
+    if kind is list and dataclasses.is_dataclass(items[0]):
+        names = ", ".join(f"{item.name}: …" for item in fields(items[0]))
+        return f"a list, as [{{{names}}}]"
+    words: dict[Any, str] = {
+        **{int: "a whole number", float: "a number", bool: "true or false", str: "text"},
+        **{types.NoneType: "null", list: "a list, as [a, b]", dict: "a mapping, as {name: value}"},
+    }
+    return words.get(kind, "")

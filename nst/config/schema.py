@@ -89,6 +89,7 @@ class StudySetting(StrEnum):
 class WandbMode(StrEnum):
     offline = "offline"
     online = "online"
+    disabled = "disabled"
 
 
 WEIGHTS = ("shipped", "imagenet", "caffe", "random", "kmeans")
@@ -198,7 +199,9 @@ class OptimizerConfig:
         None,
     )
     divergence_factor: float | None = _doc(
-        "lbfgs: go back to the best image when the loss exceeds this many times the lowest.", None
+        "Go back to the best image, and on with shorter steps, when the loss exceeds this many "
+        "times the lowest (adam, sgd: and the start's).",
+        None,
     )
     momentum: float | None = _doc("sgd: momentum, 0 to 1.", None)
     decay_rate: float | None = _doc(
@@ -211,12 +214,19 @@ class OptimizerConfig:
 class LoggerConfig:
     name: LoggerName = _doc("Where metrics go besides the run's folder.", LoggerName.none)
     mode: WandbMode = _doc(
-        "offline logs into the run's folder, online uploads at once.", WandbMode.offline
+        "offline logs into the run's folder, online uploads at once, disabled writes nothing; "
+        "without it, WANDB_MODE decides.",
+        WandbMode.offline,
     )
-    project: str = _doc("W&B project.", "nst")
-    entity: str | None = _doc("W&B user or team; null: your default.", None)
-    group: str | None = _doc("W&B group; null: the sweep's folder, none for a single run.", None)
-    tags: list[str] = _doc("Further W&B tags.", default_factory=list)
+    project: str = _doc("W&B project; without it, WANDB_PROJECT.", "nst")
+    entity: str | None = _doc(
+        "W&B user or team; without it, WANDB_ENTITY; null: your default.", None
+    )
+    group: str | None = _doc(
+        "W&B group; without it, WANDB_RUN_GROUP; null: the sweep's folder, none for a single run.",
+        None,
+    )
+    tags: list[str] = _doc("Further W&B tags; without it, WANDB_TAGS.", default_factory=list)
 
 
 @dataclass

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import typing
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
 from nst.config.checks import check
-from nst.config.schema import Config
+from nst.config.schema import GROUPS, Config
 from nst.errors import InputError, did_you_mean
 
 RECORDING_KEYS: tuple[str, ...] = tuple(
@@ -37,10 +38,39 @@ def from_omegaconf(composed: Any) -> Config:
     try:
         container = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise InputError(str(error).splitlines()[0]) from error
+        raise InputError(explained(error, composed)) from error
     cfg = _build(Config, container)
     check(cfg)
     return typing.cast(Config, cfg)
+
+
+def explained(error: Any, composed: Any = None) -> str:
+    """What OmegaConf says of a value, with its key.
+
+    Args:
+        error: OmegaConf's
+        composed: the config; with it the value, too, is named
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import MissingMandatoryValue
+
+    key, reason = error.full_key or "", next(iter(str(error).splitlines()), "")
+    own = "InputError raised while resolving interpolation: "
+    if reason.startswith(own):  # a resolver's own complaint needs no more words
+        return reason.removeprefix(own)
+    missing = re.search(r"Missing mandatory value: (\S+)", reason)
+    if missing:
+        name = key if isinstance(error, MissingMandatoryValue) and key else missing[1]
+        group = name.partition(".")[0]
+        return f"{name} is not set" + (f"; choose by {group}=NAME" if group in GROUPS else "")
+    value: Any = OmegaConf.to_container(composed, resolve=False) if composed is not None else None
+    for part in re.findall(r"[^.\[\]]+", key):
+        is_list = isinstance(value, list) and part.isdigit() and int(part) < len(value)
+        value = (
+            value[int(part)] if is_list else value.get(part) if isinstance(value, dict) else None
+        )
+    name = key if value is None else f"{key}={value}"
+    return f"{name}: {reason}" if name else reason
 
 
 def _build(hint: Any, values: Any) -> Any:

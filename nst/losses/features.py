@@ -26,7 +26,7 @@ from nst.losses.layer_loss import (
 )
 from nst.losses.options import require_choice
 
-_TINY = 1e-12
+_LEAST = 1e-8  # of the variance: a picture of one colour would count without bound
 
 
 def _half_sum(p: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def _quarter_mean(p: Tensor) -> Tensor:
 def _relative(p: Tensor) -> Tensor:
     """Mean squared error over the variance of the target: 1 means "as wrong as its mean"."""
     variance = p.flatten(1).var(1, unbiased=False)
-    return 1.0 / (p[0].numel() * variance.clamp_min(_TINY))
+    return 1.0 / (p[0].numel() * variance.clamp_min(_LEAST))
 
 
 NORMALIZATIONS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -42,7 +42,7 @@ from nst.losses.options import require_choice, require_range
 NEIGHBORS = ((0, 1), (1, -1), (1, 0), (1, 1))
 """(rows down, columns right) to half of a position's neighbours; the others' are transposes."""
 
-_TINY = 1e-12
+_LEAST = 1e-8  # of ΣA²: pixels of 1.5/255; a black style would count without bound
 _PARTS = 16
 
 
@@ -174,7 +174,7 @@ def _chollet(a: Tensor, size: LayerSize) -> Tensor:
 
 def _relative(a: Tensor, size: LayerSize) -> Tensor:
     """MSE(G, A) / mean(A²): 1 means "as wrong as no features at all"."""
-    return 1.0 / a.square().flatten(1).sum(1).clamp_min(_TINY)
+    return 1.0 / a.square().flatten(1).sum(1).clamp_min(_LEAST)
 
 
 NORMALIZATIONS: dict[str, Callable[[Tensor, LayerSize], Tensor]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nst.errors import InputError, did_you_mean
+from nst.errors import InputError, did_you_mean, shown
 from nst.losses.layer_loss import LayerLoss
 
 
@@ -17,9 +17,9 @@ def config_key(loss: LayerLoss, option: str) -> str:
 def require_choice(loss: LayerLoss, option: str, choices: Iterable[str]) -> None:
     """Raise :class:`InputError` where an option is none of its choices."""
     value, names = getattr(loss, option), list(choices)
-    if value not in names:
+    if not isinstance(value, str) or value not in names:
         raise InputError(
-            f"{config_key(loss, option)}={value}: expected one of {', '.join(names)}"
+            f"{config_key(loss, option)}={shown(value)}: expected one of {', '.join(names)}"
             f"{did_you_mean(str(value), names)}"
         )
 
@@ -29,4 +29,5 @@ def require_range(loss: LayerLoss, option: str, low: float, high: float) -> None
     value = getattr(loss, option)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not low <= value <= high:
-        raise InputError(f"{config_key(loss, option)}={value}: expected {low:g} to {high:g}")
+        where = f"{config_key(loss, option)}={shown(value)}"
+        raise InputError(f"{where}: expected {low:g} to {high:g}")

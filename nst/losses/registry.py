@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 import nst.losses
-from nst.errors import InputError, did_you_mean
+from nst.errors import InputError, did_you_mean, shown
 from nst.losses.layer_loss import LayerLoss, Role
 
 
@@ -45,7 +45,7 @@ def make_loss(role: Role, settings: str | Mapping[str, Any], key: str) -> LayerL
     """
     classes = losses(role)
     if not isinstance(settings, str | Mapping):
-        raise InputError(f"{key}={settings}: expected a name or {{name: …, option: …}}")
+        raise InputError(f"{key}={shown(settings)}: expected a name or {{name: …, option: …}}")
     options = {"name": settings} if isinstance(settings, str) else dict(settings)
     if "name" not in options:  # on the command line an option takes a plain name's place
         example = ", ".join(
@@ -53,14 +53,15 @@ def make_loss(role: Role, settings: str | Mapping[str, Any], key: str) -> LayerL
         )
         raise InputError(f"{key}: name the loss, as {{{example}}} (there are {', '.join(classes)})")
     name = options.pop("name")
-    if name not in classes:
+    if not isinstance(name, str) or name not in classes:
         hint = did_you_mean(str(name), classes)
-        raise InputError(f"{key}: no {role} loss is called {name!r}{hint} ({', '.join(classes)})")
+        called = shown(name) if not isinstance(name, str) else repr(name)
+        raise InputError(f"{key}: no {role} loss is called {called}{hint} ({', '.join(classes)})")
     fields = option_fields(classes[name])
     for option, value in options.items():
         if option not in fields:
             raise InputError(
-                f"{key}.{option}: {name} has no such option{did_you_mean(option, fields)} "
+                f"{key}.{option}: {name} has no such option{did_you_mean(str(option), fields)} "
                 f"(it has {', '.join(fields) or 'none'})"
             )
         _check_type(f"{key}.{option}", value, fields[option].default)
@@ -78,4 +79,4 @@ def _check_type(key: str, value: Any, default: Any) -> None:
     types = (int, float) if isinstance(default, float) else (type(default),)
     if not isinstance(value, types) or isinstance(value, bool) != isinstance(default, bool):
         words = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
-        raise InputError(f"{key}={value}: expected {words[type(default)]}")
+        raise InputError(f"{key}={shown(value)}: expected {words[type(default)]}")

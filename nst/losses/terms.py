@@ -9,7 +9,6 @@ without γ. Unweighted losses have no total: it would add what only weights make
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import torch
 
 from nst.config import Config, LossConfig, Task, layer_sets, layer_weights
-from nst.errors import InputError
+from nst.errors import InputError, shown
 from nst.losses.layer_loss import LayerLoss, Picture
 from nst.losses.registry import make_loss
 
@@ -150,14 +149,14 @@ def terms_from_config(cfg: Config) -> WeightedTerms:
     """What ``loss`` and the layers of a config say; losses whose picture the task lacks are left.
 
     Raises:
-        InputError: a loss, an option or a weight that cannot be.
+        InputError: a loss, an option or a weight that cannot be, or no weight above 0.
     """
     loss = cfg.loss
     content, style = layer_sets(cfg)
     pictures = {Task.transfer: ("content", "style"), Task.content: ("content",)}
     available = (None, *pictures.get(cfg.task, ("style",)))
     pixels = [(each, w) for each, w in _pixel_losses(loss) if each.imitates in available]
-    return weighted_terms(
+    spec = weighted_terms(
         layer_weights(loss.content_layer_weights, content, "loss.content_layer_weights"),
         layer_weights(loss.style_layer_weights, style, "loss.style_layer_weights"),
         pixels,
@@ -166,6 +165,47 @@ def terms_from_config(cfg: Config) -> WeightedTerms:
         content_weight=loss.content_weight,
         style_weight=loss.style_weight,
     )
+    if not any(spec.weights):
+        keys = ", ".join(f"{weight_key(kind)}=0" for kind in _kinds(spec))
+        raise InputError(f"{keys}: nothing would be minimised; give one a weight above 0")
+    return spec
+
+
+_WITHOUT = {
+    "content": "the content loss counts for nothing, and a transfer becomes a texture",
+    "style": "the style loss counts for nothing",
+}
+
+
+def what_is_left_out(cfg: Config) -> list[str]:
+    """A sentence for content and for style where the task has it and all of its weights are 0.
+
+    It says which losses on pixels change the picture all the same.
+    """
+    spec = terms_from_config(cfg)
+    weights = dict.fromkeys(_kinds(spec), 0.0)
+    for term, weight in zip(spec.terms, spec.weights, strict=True):
+        weights[term.kind] += weight
+    acting = [f"{weight_key(k)}={w:g}" for k, w in weights.items() if w and k not in _WITHOUT]
+    still = f"; the pixels still change by {' and '.join(acting)}, which 0 turns off"
+    return [
+        f"{weight_key(kind)} is 0: {without}{still if acting else ''}"
+        for kind, without in _WITHOUT.items()
+        if weights.get(kind) == 0
+    ]
+
+
+def weight_key(kind: str) -> str:
+    """The key of a kind's weight.
+
+    >>> weight_key("style"), weight_key("pixel_statistics")
+    ('loss.style_weight', 'loss.pixels.pixel_statistics.weight')
+    """
+    return f"loss.{kind}_weight" if kind in KINDS else f"loss.pixels.{kind}.weight"
+
+
+def _kinds(spec: WeightedTerms) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(term.kind for term in spec.terms))
 
 
 def _pixel_losses(loss: LossConfig) -> list[tuple[LayerLoss, float]]:
@@ -173,7 +213,9 @@ def _pixel_losses(loss: LossConfig) -> list[tuple[LayerLoss, float]]:
     settings: dict[str, dict[str, Any]] = {"tv": {}}
     for name, options in loss.pixels.items():
         if not isinstance(options, Mapping):
-            raise InputError(f"loss.pixels.{name}={options}: expected {{weight: …}}")
+            raise InputError(f"loss.pixels.{name}={shown(options)}: expected {{weight: …}}")
+        if "name" in options:
+            raise InputError(f"loss.pixels.{name}.name: a loss on pixels is named by its key")
         settings[name] = dict(options)
     if "weight" in settings["tv"]:
         raise InputError("loss.pixels.tv.weight: the weight of total variation is loss.tv_weight")
@@ -182,8 +224,8 @@ def _pixel_losses(loss: LossConfig) -> list[tuple[LayerLoss, float]]:
     for name, options in settings.items():
         weight, key = options.pop("weight", 0.0), f"loss.pixels.{name}"
         number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
-        if not number or not 0 <= weight < math.inf:
-            raise InputError(f"{key}.weight={weight}: expected a finite number, 0 or more")
+        if not number or not 0 <= weight <= 1e30:
+            raise InputError(f"{key}.weight={shown(weight)}: expected a finite number, 0 to 1e30")
         losses.append((make_loss("pixels", {"name": name, **options}, key), float(weight)))
     return losses
 

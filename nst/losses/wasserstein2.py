@@ -36,6 +36,7 @@ from nst.losses.layer_loss import (
 from nst.losses.options import require_choice, require_range
 
 _TINY = 1e-12
+_LEAST = 1e-8  # of the distance from features that are 0: a black style's pixels are
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ class Wasserstein2(LayerLoss):
             scale = squared.new_tensor(float(size.channels))
         else:
             scale = (target.reference[0] + style_mean).square().sum(1) + variances.sum(1)
-        distance: Tensor = (squared / scale.clamp_min(_TINY)).to(statistic.dtype)
+        # rounding may take equal clouds below 0
+        distance: Tensor = (squared.clamp_min(0) / scale.clamp_min(_LEAST)).to(statistic.dtype)
         return distance
 
 

@@ -10,12 +10,17 @@ from torch import Tensor
 
 from nst.optimizers.steps import Guard, PixelOptimizer, Step, ValueAndGradient, per_image
 
+_FAR_ABOVE = 2.0
+
 
 class FirstOrder(PixelOptimizer):
     """Drives an element-wise torch optimiser; it treats every pixel, so every image, alone.
 
-    An image whose loss is not finite goes back to its best, forgets its momentum, and takes steps
-    of half the length from then on.
+    An image whose loss is not finite, or exceeds both the start's and ``divergence_factor`` times
+    its lowest, goes back to its best, forgets its momentum, and takes steps of half the length from
+    then on. (Below the start's, a loss that nears 0 may rise a hundredfold and fall again.) A run
+    ends with its last image, unless that one's loss is above the start's or more than twice the
+    lowest: then with the best.
     """
 
     STATE = ("index", "_images", "_terms", "_gradient", "_guard", "_share", "_optimizer")
@@ -28,6 +33,7 @@ class FirstOrder(PixelOptimizer):
         clamp: bool,
         decay_rate: float,
         decay_steps: int,
+        divergence_factor: float,
     ):
         """
         Args:
@@ -35,13 +41,17 @@ class FirstOrder(PixelOptimizer):
             evaluate: the objective; the start is evaluated at once
             clamp: bring the image back into [0, 1] after every step
             decay_rate, decay_steps: lr · decay_rate^(step / decay_steps)
+            divergence_factor: go back to the best image when a loss exceeds the start's and this
+                many times the lowest so far
         """
         self._optimizer, self._evaluate, self._clamp = optimizer, evaluate, clamp
         (self._images,) = optimizer.param_groups[0]["params"]
         self._lr = optimizer.param_groups[0]["lr"]
         self._decay = decay_rate, decay_steps
         self._terms, self._gradient = evaluate(self._images)
-        self._guard = Guard(self._images, self._terms, self._gradient, factor=float("inf"))
+        self._guard = Guard(
+            self._images, self._terms, self._gradient, divergence_factor, may_return_to_start=True
+        )
         self._share = torch.ones_like(self._guard.best)  # of the optimiser's step, per image
 
     def step(self) -> Step:
@@ -72,6 +82,10 @@ class FirstOrder(PixelOptimizer):
                 self._optimizer.state[images][name].masked_fill_(per_image(diverged), 0)
         self._share = torch.where(diverged, self._share / 2, self._share)
 
+    def last(self, step: Step) -> Step:
+        """The step, or the best image so far where that is far better."""
+        return self._guard.unless_worse(step, _FAR_ABOVE)
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """As :meth:`Stateful.load_state_dict`."""
         images = self._images  # torch's optimiser holds this very tensor
@@ -87,6 +101,7 @@ def adam(
     clamp: bool = False,
     decay_rate: float = 1.0,
     decay_steps: int = 100,
+    divergence_factor: float = 5.0,
 ) -> FirstOrder:
     """Adam (Kingma & Ba 2015, arXiv 1412.6980).
 
@@ -94,13 +109,14 @@ def adam(
         evaluate: the objective
         start: (N, 3, H, W)
         lr: about the change of a pixel per step, in units of [0, 1]
-        clamp, decay_rate, decay_steps: as :class:`FirstOrder`
+        clamp, decay_rate, decay_steps, divergence_factor: as :class:`FirstOrder`
     """
     images = start.detach().clamp(0, 1) if clamp else start.detach().clone()
     optimizer = torch.optim.Adam([images], lr=lr)
     return FirstOrder(
-        optimizer, evaluate, clamp=clamp, decay_rate=decay_rate, decay_steps=decay_steps
-    )
+        optimizer, evaluate, clamp=clamp, decay_rate=decay_rate, decay_steps=decay_steps,
+        divergence_factor=divergence_factor,
+    )  # fmt: skip
 
 
 def sgd(
@@ -112,6 +128,7 @@ def sgd(
     clamp: bool = False,
     decay_rate: float = 1.0,
     decay_steps: int = 100,
+    divergence_factor: float = 5.0,
 ) -> FirstOrder:
     """Gradient descent; with a decay of 0.96 every 100 steps, F. Chollet's Keras example.
 
@@ -120,5 +137,6 @@ def sgd(
     images = start.detach().clamp(0, 1) if clamp else start.detach().clone()
     optimizer = torch.optim.SGD([images], lr=lr, momentum=momentum)
     return FirstOrder(
-        optimizer, evaluate, clamp=clamp, decay_rate=decay_rate, decay_steps=decay_steps
-    )
+        optimizer, evaluate, clamp=clamp, decay_rate=decay_rate, decay_steps=decay_steps,
+        divergence_factor=divergence_factor,
+    )  # fmt: skip

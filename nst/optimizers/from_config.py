@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from nst.config import OptimizerConfig, OptimizerName
@@ -29,17 +31,16 @@ def make_optimizer(
             divergence_factor=_set(cfg, "divergence_factor"),
             clamp=cfg.clamp,
         )
-    decay_rate, decay_steps = _set(cfg, "decay_rate"), int(_set(cfg, "decay_steps"))
+    shared: dict[str, Any] = {
+        "lr": cfg.lr,
+        "clamp": cfg.clamp,
+        "decay_rate": _set(cfg, "decay_rate"),
+        "decay_steps": int(_set(cfg, "decay_steps")),
+        "divergence_factor": _set(cfg, "divergence_factor"),
+    }
     if cfg.name is OptimizerName.adam:
-        return adam(
-            evaluate, start,
-            lr=cfg.lr, clamp=cfg.clamp, decay_rate=decay_rate, decay_steps=decay_steps,
-        )  # fmt: skip
-    return sgd(
-        evaluate, start,
-        lr=cfg.lr, momentum=_set(cfg, "momentum"), clamp=cfg.clamp,
-        decay_rate=decay_rate, decay_steps=decay_steps,
-    )  # fmt: skip
+        return adam(evaluate, start, **shared)
+    return sgd(evaluate, start, momentum=_set(cfg, "momentum"), **shared)
 
 
 def _set(cfg: OptimizerConfig, key: str) -> float:

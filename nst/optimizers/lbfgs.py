@@ -138,14 +138,17 @@ class StepLength(Stateful):
         first = (1.0 / gradient.abs().sum(1).clamp_min(1e-30)).clamp_max(1.0)
         return self.share * torch.where(has_pairs, 1.0, self.growth * first)
 
-    def learn(self, diverged: Tensor, improved: Tensor, has_pairs: Tensor) -> None:
-        """From what the step did, (N,) of bool each."""
+    def learn(
+        self, diverged: Tensor, improved: Tensor, had_pairs: Tensor, has_pairs: Tensor
+    ) -> None:
+        """From what the step did, (N,) of bool each; had_pairs: before it, has_pairs: after it."""
         # downhill without a pair: the loss curves downwards here, where a longer step is safe
         self.growth = torch.where(has_pairs, 1.0, _GROWTH * self.growth)
         self.growth = self.growth.clamp_max(self.pixels)  # a mean change of 1 per pixel
         # a pair that led astray came of too short a step: rounding hid what it changed
         longer = (_GROWTH * self.restart).clamp_max(self.pixels / 100)
-        self.restart = torch.where(diverged, longer, self.restart)
+        other = torch.where(had_pairs, longer, self.restart / _GROWTH)
+        self.restart = torch.where(diverged, other, self.restart)
         self.growth = torch.where(diverged, self.restart, self.growth)
         # longer again only where that led further down: else the same steps would diverge for ever
         grown = torch.where(improved, (self.share * 2).clamp_max(1.0), self.share)
@@ -158,8 +161,8 @@ class LBFGS(PixelOptimizer):
     The first step of an image, and the one after it diverged, is a gradient step of length
     min(1, 1/|g|₁)·lr, four times as long each time that no pair of positive curvature comes of it.
     (torch goes on with steps of length lr then.) Each divergence makes the gradient step after it
-    four times as long, up to a mean change of 0.01 per pixel, and halves the later steps, which
-    double again with every new best.
+    four times as long, up to a mean change of 0.01 per pixel (where it was a gradient step that
+    diverged: a fourth as long), and halves the later steps, which double again with every new best.
     """
 
     STATE = ("index", "_images", "_terms", "_gradient", "_guard", "_pairs", "_step_length")
@@ -209,14 +212,16 @@ class LBFGS(PixelOptimizer):
         uphill = dot(direction, flat) >= 0  # rounding spoilt the history: start it anew
         self._pairs.clear(uphill)
         direction = torch.where(uphill[:, None], -flat, direction)
-        length = self._lr * self._step_length.length(flat, self._pairs.has_pairs())
+        had_pairs = self._pairs.has_pairs()
+        length = self._lr * self._step_length.length(flat, had_pairs)
         moved = images + (length[:, None] * direction).view_as(images)
         moved = moved.clamp(0, 1) if self._clamp else moved
         best = guard.best
         moved, self._terms, gradient, diverged = guard.check(moved, *self._evaluate(moved))
         self._pairs.append((moved - images).flatten(1), gradient.flatten(1))
         self._pairs.clear(diverged)
-        self._step_length.learn(diverged, guard.best < best, self._pairs.has_pairs())
+        improved, has_pairs = guard.best < best, self._pairs.has_pairs()
+        self._step_length.learn(diverged, improved, had_pairs, has_pairs)
         self._images, self._gradient = moved, gradient
 
     def last(self, step: Step) -> Step:

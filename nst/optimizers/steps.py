@@ -132,27 +132,43 @@ def iterate(optimizer: PixelOptimizer, steps: int) -> Iterator[Step]:
 class Guard(Stateful):
     """Keeps each image's best state, and goes back to it when a loss is not finite or explodes.
 
-    A loss explodes when it exceeds ``factor`` times the lowest so far.
+    A loss explodes when it exceeds ``factor`` times the lowest so far, and ``floor``.
 
     Attributes:
         images, terms, gradient: (N, …), the best of each image
         best: (N,), its loss
+        floor: (N,), what a loss may always rise to
         restarts: (N,), how often the guard has gone back
     """
 
-    STATE = ("images", "terms", "gradient", "best", "restarts")
+    STATE = ("images", "terms", "gradient", "best", "floor", "restarts")
 
-    def __init__(self, images: Tensor, terms: Tensor, gradient: Tensor, factor: float):
+    def __init__(
+        self,
+        images: Tensor,
+        terms: Tensor,
+        gradient: Tensor,
+        factor: float,
+        *,
+        may_return_to_start: bool = False,
+    ):
+        """
+        Args:
+            images, terms, gradient: of the start
+            factor: 1 or more
+            may_return_to_start: whether a loss may always rise to the start's
+        """
         self.factor = factor
         self.images, self.terms, self.gradient = images.clone(), terms, gradient
         self.best = terms.sum(1)
+        self.floor = self.best.abs() if may_return_to_start else torch.zeros_like(self.best)
         self.restarts = torch.zeros_like(self.best, dtype=torch.int64)
 
     def check(self, images: Tensor, terms: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
         """The state to go on from: (images, terms, gradient, diverged (N,) of bool)."""
         total = terms.sum(1)
         finite = torch.isfinite(total) & torch.isfinite(gradient.flatten(1).sum(1))
-        diverged = ~finite | (total > self.factor * self.best.abs())
+        diverged = ~finite | (total > torch.maximum(self.factor * self.best.abs(), self.floor))
         images = torch.where(per_image(diverged), self.images, images)
         gradient = torch.where(per_image(diverged), self.gradient, gradient)
         terms = torch.where(diverged[:, None], self.terms, terms)
@@ -163,6 +179,18 @@ class Guard(Stateful):
         self.terms = torch.where(better[:, None], terms, self.terms)
         self.restarts = self.restarts + diverged
         return images, terms, gradient, diverged
+
+    def unless_worse(self, step: Step, factor: float) -> Step:
+        """A step, but the best image where the step's loss exceeds the floor or the best so far.
+
+        Args:
+            step: the last one that was checked
+            factor: how many times the best loss is too much
+        """
+        worse = step.terms.sum(1) > torch.minimum(factor * self.best.abs(), self.floor)
+        images = torch.where(per_image(worse), self.images, step.images)
+        terms = torch.where(worse[:, None], self.terms, step.terms)
+        return Step(step.index, images, terms, step.restarts)
 
 
 def per_image(values: Tensor) -> Tensor:

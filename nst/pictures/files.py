@@ -1,4 +1,4 @@
-"""Load, resize and save images. An image is float32 RGB in [0, 1], shape (N, 3, H, W)."""
+"""Resize and save images. An image is float32 RGB in [0, 1], shape (N, 3, H, W)."""
 
 from __future__ import annotations
 
@@ -7,47 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
-
-from nst.errors import InputError
-
-
-def open_image(path: str | Path) -> Image.Image:
-    """Open a file as 8-bit RGB: upright (EXIF), transparency over white, 16 bits scaled to 8.
-
-    Raises:
-        InputError: no such file, or not an image that Pillow can read.
-    """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise InputError(f"{path}: no such image file")
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return to_rgb(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} is not an image that can be read: {error}") from error
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow image as 8-bit RGB; transparent parts become white."""
-    if image.mode[0] in "IF":  # grey of 16 or 32 bits, or floats
-        values = np.asarray(image, dtype=np.float64)
-        small = {"I": 255.0, "F": 1.0}.get(image.mode, 65535.0)
-        top = small if values.max() <= small else {"F": 255.0}.get(image.mode, 65535.0)
-        image = Image.fromarray((values / top * 255).clip(0, 255).round().astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
-
-
-def fit(image: Image.Image, longest: int) -> Image.Image:
-    """Resize so that the longest side is ``longest`` pixels (Lanczos, antialiased)."""
-    size = fitted(image.size, longest)
-    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
@@ -75,6 +37,16 @@ def to_uint8(images: Tensor) -> np.ndarray:
     """(N, 3, H, W) in [0, 1] → (N, H, W, 3), uint8; what is outside the range is clamped."""
     pixels = images.detach().to("cpu", torch.float32).clamp(0, 1) * 255
     return pixels.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def save_png(image: Image.Image, path: Path) -> None:
+    """Write an 8-bit sRGB image as a PNG that says that it is sRGB.
+
+    An image has the same bytes at any time: the sRGB chunk has no date, as an ICC profile has.
+    """
+    info = PngInfo()
+    info.add(b"sRGB", b"\0")  # one byte, the rendering intent: perceptual, as of photographs
+    image.save(path, format="PNG", pnginfo=info)
 
 
 def quantize(images: Tensor) -> Tensor:

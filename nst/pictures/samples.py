@@ -15,17 +15,43 @@ The paintings are drawn by :mod:`nst.pictures.paintings`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from nst.config.samples import PAINTINGS, PHOTOS, SAMPLES, check_source
-from nst.pictures.files import fit, open_image, to_rgb, to_tensor
-from nst.pictures.paintings import paint
+from nst.config.samples import PAINTINGS, PHOTOS, SAMPLES, check_source, source_file
+from nst.pictures import reading
+from nst.pictures.files import fitted, to_tensor
+from nst.pictures.paintings import SIDE, paint
 
 _PHOTO_NAMES = {"hubble": "hubble_deep_field"}
+_Stamp = tuple[Path, int, int, int]
+"""A file's path, inode, size and time: another one's differ."""
+
+
+class _Recent:
+    """The pictures made last, of 32 million pixels together at most, by whatever tells them apart.
+
+    The passes of a run and the runs of a sweep take the same pictures again.
+    """
+
+    def __init__(self) -> None:
+        self._pictures: dict[Hashable, Image.Image] = {}
+
+    def get(self, key: Hashable, make: Callable[[], Image.Image]) -> Image.Image:
+        """The picture of a key, made where it is not there."""
+        picture = self._pictures.pop(key, None) or make()
+        self._pictures[key] = picture  # behind the others now
+        while sum(each.width * each.height for each in self._pictures.values()) > 32_000_000:
+            del self._pictures[next(iter(self._pictures))]
+        return picture
+
+
+_decoded, _resized = _Recent(), _Recent()
 
 
 def load_image(source: str, size: int) -> Tensor:
@@ -34,11 +60,22 @@ def load_image(source: str, size: int) -> Tensor:
     Raises:
         InputError: neither a sample nor a readable image file; lists the samples.
     """
-    return to_tensor(fit(open_source(source), size))
+    sides = fitted(source_size(source), size)
+    key = source if source in SAMPLES else _stamp(source), sides
+
+    def resized() -> Image.Image:
+        image = open_source(source, size)
+        return image if image.size == sides else image.resize(sides, Image.Resampling.LANCZOS)
+
+    return to_tensor(_resized.get(key, resized))
 
 
-def open_source(source: str) -> Image.Image:
-    """A picture by sample name or path, in its own size.
+def open_source(source: str, enough: int | None = None) -> Image.Image:
+    """A picture by sample name or path, RGB, in its own size; others use it, too.
+
+    Args:
+        source: a name or a path
+        enough: a longest side that will do, where the file is very large
 
     Raises:
         InputError: as :func:`load_image`.
@@ -47,15 +84,40 @@ def open_source(source: str) -> Image.Image:
         return photograph(_PHOTO_NAMES.get(source, source))
     if source in PAINTINGS:
         return paint(source)
+    stamp = _stamp(source)
+    key = stamp, reading.reduction(_size_of_file(stamp), enough)
+    return _decoded.get(key, lambda: reading.open_image(stamp[0], enough))
+
+
+def source_size(source: str) -> tuple[int, int]:
+    """(W, H) of a picture by sample name or path; of a file only the header is read.
+
+    Raises:
+        InputError: neither a sample nor a file whose header is a picture's.
+    """
+    if source in PAINTINGS:
+        return SIDE, SIDE
+    return open_source(source).size if source in PHOTOS else _size_of_file(_stamp(source))
+
+
+def _stamp(source: str) -> _Stamp:
     check_source(source)
-    return open_image(source)
+    path = source_file(source)
+    assert path is not None  # check_source would have raised
+    status = path.stat()
+    return path, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=256)
+def _size_of_file(stamp: _Stamp) -> tuple[int, int]:
+    return reading.picture_size(stamp[0])
 
 
 def photograph(name: str) -> Image.Image:
     """A photograph of scikit-image's wheel by its name in ``skimage.data``, RGB."""
     import skimage.data
 
-    return to_rgb(Image.fromarray(getattr(skimage.data, name)()))
+    return Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from nst.errors import InputError
-from nst.pictures.files import open_image
+from nst.pictures.reading import open_image
 from nst.pictures.sheets import Head
 from nst.reports.findings.claims import Study
 from nst.reports.sweeps import Axis, Sweep

@@ -5,7 +5,6 @@ A failure of W&B costs its own log and nothing else, with a warning.
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -14,13 +13,15 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from nst.reports.own_files import OwnFiles
-from nst.runs.recording.labels import study_tags
-from nst.runs.recording.tracking import Mode, open_run
+from nst.runs.recording.labels import short_name, study_tags
+from nst.runs.recording.tracking import Mode, Once, open_run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-log = logging.getLogger(__name__)
+FINISH_SECONDS = 30.0
+"""How long the end may wait for uploads, all of which begin there; WANDB_FINISH_TIMEOUT replaces
+it."""
 
 _WANDB = "wandb"  # the folder that W&B writes into
 
@@ -49,7 +50,7 @@ def log_report(
     Args:
         folder: of the report; W&B writes into ``folder/wandb``, where the files of an earlier
             report are removed and no others
-        mode: ``offline`` or ``online``; online falls back to offline where W&B does not answer
+        mode: as :func:`nst.runs.recording.tracking.wandb_run.open_run`
         project, name, entity, group: as in ``wandb.init``
         tables: {name: rows}, as of the runs and of the claims
         images: {name: PNG or JPEG}
@@ -60,12 +61,14 @@ def log_report(
     """
     head = study or "report"
     options = {
-        **{"project": project, "entity": entity, "name": name, "group": group},
+        **{"project": project, "entity": entity, "name": short_name(name)},
+        "group": short_name(group) if group else None,
         **{"job_type": "report", "tags": ["report", *study_tags(study)]},
         "config": {"study": {"name": study}},
     }
-    with _only_log_of(folder), _staged_in(folder), _warned("the report"):
-        with open_run(folder, mode, options) as run:
+    warn = Once()
+    with _only_log_of(folder), _staged_in(folder), _warned("the report", warn):
+        with open_run(folder, mode, options, warn=warn, finish_seconds=FINISH_SECONDS) as run:
             if run is None:
                 return
             values = _values(tables, images, captions or {}, html)
@@ -144,11 +147,11 @@ def _column(values: list[Any]) -> list[Any]:
 
 
 @contextmanager
-def _warned(part: str) -> Iterator[None]:
+def _warned(part: str, warn: Once | None = None) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # whatever W&B raises, the report is on disk
-        log.warning("W&B did not take %s: %s", part, error)
+        (warn or Once())("W&B did not take %s: %s", part, error)
 
 
 @contextmanager

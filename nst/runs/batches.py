@@ -29,6 +29,7 @@ def batch_key(cfg: Config) -> str:
     shared: dict[str, Any] = picture_settings(cfg)
     for key in OWN:
         del shared[key]
+    shared["threads"] = cfg.threads
     shared["content_layer"], shared["style_layers"] = layer_sets(cfg)
     terms = terms_from_config(cfg).terms  # their weights may differ
     shared["loss"] = repr(terms)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -11,29 +10,25 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import torch
-from tqdm import tqdm
-
 from nst.config import WEIGHTS, Config, used_images
+from nst.config.remarks import remarks
 from nst.config.samples import source_file
 from nst.errors import InputError
+from nst.losses.terms import what_is_left_out
 from nst.pictures.files import quantize
-from nst.runs import interruption
 from nst.runs.context import Context, relative
+from nst.runs.loop import Loop, state_to_go_on_from
+from nst.runs.machine import threads
 from nst.runs.memory import choice as memory
-from nst.runs.recording.checkpoint import joined, parts
 from nst.runs.recording.folder import check_folder
-from nst.runs.recording.provenance import PeakMemory
-from nst.runs.recording.record import shared_results
 from nst.runs.recording.recorder import (
     Kept,
-    LossRows,
     Outcome,
     Recorder,
     complete_record,
     record_failure,
 )
-from nst.runs.transfer import Progress, Transfer, start_is_random
+from nst.runs.transfer import Transfer, start_is_random
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +60,13 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
 
 
 def announce(cfg: Config, context: Context) -> None:
-    """Warn of overrides that decide nothing."""
+    """Warn of overrides that decide nothing, and of losses that count for nothing."""
+    for sentence in what_is_left_out(cfg):
+        log.warning("%s", sentence)
     if not start_is_random(cfg) and _mentions(context, "seed", "init.scale"):
         log.warning("seed and init.scale decide nothing here: %s", _HOW_TO_START_RANDOM)
+    for remark in remarks(cfg, context.overrides) if context.group is None else ():
+        log.warning("%s", remark)
 
 
 def conclude(outcome: Outcome, context: Context) -> dict[str, Any]:
@@ -133,7 +132,8 @@ def _input_files(cfg: Config) -> dict[str, Path]:
 def _run_or_halve(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
     """The outcomes of jobs whose folders are free."""
     try:
-        return _run_together(jobs)
+        with threads.taken(jobs[0][0].threads) as chosen:
+            return _run_together(jobs, chosen.why)
     except Exception as error:
         traceback.clear_frames(error.__traceback__)  # their tensors may be what fills the memory
         if len(jobs) == 1:
@@ -147,8 +147,12 @@ def _line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
+def _run_together(jobs: Sequence[tuple[Config, Context]], threads_why: str) -> list[Outcome]:
     """The outcomes of one batch.
+
+    Args:
+        jobs: that may share
+        threads_why: what decided how many threads they have
 
     Raises:
         Exception: what stopped the batch as a whole.
@@ -161,9 +165,9 @@ def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
         for run in runs:
             stack.push(run.close)
             run.attempt(run.open)
-        loop = _Loop(transfer, runs, time.perf_counter() - begin)
+        loop = Loop(transfer, runs, time.perf_counter() - begin, threads_why)
         try:
-            last = loop.run(_state_to_go_on_from(runs, loop.where))
+            last = loop.run(state_to_go_on_from(runs, loop.where))
             shared = loop.results(last)
             # on the images as they are saved: 8 bits, within [0, 1]
             losses = transfer.final_losses(quantize(last.images)).tolist()
@@ -173,124 +177,6 @@ def _run_together(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
             loop.interrupt(error)
             raise
     return [run.outcome for run in runs]
-
-
-def _state_to_go_on_from(
-    runs: Sequence[Recorder], where: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """The state of a batch whose runs all go on from their checkpoints; None where it starts anew.
-
-    Args:
-        runs: of the batch
-        where: it runs now
-
-    Raises:
-        ValueError: some of them cannot go on, or they are at different steps. Such a batch is
-            halved, so that each goes its own way.
-    """
-    going_on = [run.went_on_from for run in runs if run.went_on_from and not run.failed]
-    if not going_on:
-        return None
-    if len(going_on) < len(runs):
-        raise ValueError("some go on from a checkpoint, others start")
-    state = joined([checkpoint.state for checkpoint in going_on])
-    log.info("going on from step %d", state["step"])
-    changed = [f"{k} {v}, not {where[k]}" for k, v in going_on[0].where.items() if v != where[k]]
-    if changed:
-        log.warning("its last bits may differ: it began with %s", ", ".join(changed))
-    return state
-
-
-class _Loop:
-    """The steps of a batch, each written down by its runs."""
-
-    def __init__(self, transfer: Transfer, runs: Sequence[Recorder], setup: float):
-        """
-        Args:
-            transfer, runs: of the batch
-            setup: seconds before the first step
-        """
-        self._transfer, self._runs, self._setup = transfer, runs, setup
-        self._peak_memory = PeakMemory(str(transfer.device))
-        self._begin = time.perf_counter()
-        self._last: Progress | None = None
-
-    def run(self, state: dict[str, Any] | None) -> Progress:
-        """Run to the end, or until no run is left; every run writes each of its steps.
-
-        Args:
-            state: to go on from
-
-        Returns:
-            The last step.
-        """
-        transfer, runs, rows = self._transfer, self._runs, LossRows(self._runs)
-        bar = tqdm(total=transfer.total_steps, unit="step", disable=None, leave=False)
-        with bar, rows, interruption.steps() as steps:
-            for progress in transfer.run(state):
-                first, self._last = self._last is None, progress
-                if first:
-                    self._open()
-                for run in runs:
-                    run.attempt(run.see, progress)
-                if not (first and state):  # the trace has it already
-                    rows.add(progress)
-                    for run in runs:
-                        run.attempt(run.snapshot, progress)
-                    self._save_checkpoints(progress.step, rows)
-                if all(run.failed for run in runs):
-                    break
-                bar.update(progress.step - bar.n)
-                bar.set_postfix_str(rows.latest, refresh=False)
-                steps.made()
-        return progress  # the first one is always there
-
-    def _open(self) -> None:
-        """Open sinks and traces, which counts as setup."""
-        begin = time.perf_counter()
-        for run in self._runs:
-            run.attempt(run.begin, self._transfer.current.objectives.exact.specs[run.number])
-        opening = time.perf_counter() - begin
-        self._setup, self._begin = self._setup + opening, self._begin + opening
-
-    def _save_checkpoints(self, step: int, rows: LossRows) -> None:
-        due = [run for run in self._runs if run.checkpoint_is_due(step)]
-        if due:
-            rows.write()
-            for run, state in zip(self._runs, self._states(), strict=True):
-                if run in due and state is not None:
-                    run.attempt(run.checkpoint, state, self.where)
-
-    def _states(self) -> Sequence[dict[str, Any] | None]:
-        """Each run's state, None while a step is being made."""
-        state = self._transfer.state_dict()
-        return [None] * len(self._runs) if state is None else parts(state, len(self._runs))
-
-    @property
-    def where(self) -> dict[str, Any]:
-        """What decides the last bit of a result besides the config."""
-        return {
-            "torch": str(torch.__version__),
-            "device": str(self._transfer.device),
-            "precision": self._transfer.precision.name,
-            "threads": torch.get_num_threads(),
-        }
-
-    def results(self, last: Progress) -> dict[str, Any]:
-        """What the runs have in common, at their end."""
-        loop = time.perf_counter() - self._begin
-        return shared_results(
-            self._transfer, last, self._setup, loop, self._peak_memory.megabytes()
-        )
-
-    def interrupt(self, error: KeyboardInterrupt) -> None:
-        """Write down what there is of each run."""
-        if self._last is None:
-            return
-        number = getattr(error, "signal", signal.SIGINT)
-        shared, where = self.results(self._last), self.where
-        for run, state in zip(self._runs, self._states(), strict=True):
-            run.attempt(run.interrupt, number, state, where, shared)
 
 
 def _mentions(context: Context, *keys: str) -> bool:
@@ -308,5 +194,7 @@ def _report(record: Mapping[str, Any], folder: Path) -> None:
         log.info("precision: %s", record["precision"]["fell_back"])
     if record["restarts"]:
         log.info("the guard went back to the best image %d times", record["restarts"])
+    for remark in record["warnings"]:
+        log.warning("%s", remark)
     log.info("%s", relative(folder / "image.png"))
     log.info("%s", relative(folder / "sheet.png"))

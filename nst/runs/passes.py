@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from nst.config import Config, InitKind, Task, start_kind
-from nst.config.samples import source_file
 from nst.pictures.files import fitted
-from nst.pictures.samples import open_source
+from nst.pictures.samples import source_size
 
 _SCALES = (0.25, 0.5)
 _COARSE_STEPS = 100
@@ -40,12 +37,12 @@ def _has_room(cfg: Config, side: int) -> bool:
 
 def output_size(cfg: Config, side: int) -> tuple[int, int]:
     """(W, H) of the image being optimised, in a pass of this longest side."""
-    return fitted(_size_of(cfg.style if cfg.task is Task.texture else cfg.content), side)
+    return fitted(source_size(cfg.style if cfg.task is Task.texture else cfg.content), side)
 
 
 def style_size(cfg: Config, side: int) -> tuple[int, int]:
     """(W, H) of the style image, in a pass of this longest side."""
-    return fitted(_size_of(cfg.style), style_side(cfg, side))
+    return fitted(source_size(cfg.style), style_side(cfg, side))
 
 
 def style_side(cfg: Config, side: int) -> int:
@@ -53,15 +50,3 @@ def style_side(cfg: Config, side: int) -> int:
     if cfg.style_size is None:
         return side
     return round(cfg.style_size * min(1.0, side / cfg.size))
-
-
-def _size_of(source: str) -> tuple[int, int]:
-    """(W, H) of a picture by sample name or path."""
-    file = source_file(source)
-    changed = 0 if file is None else file.stat().st_mtime_ns
-    return _size_at(source, changed)
-
-
-@lru_cache(maxsize=256)
-def _size_at(source: str, changed: int) -> tuple[int, int]:
-    return open_source(source).size

@@ -37,6 +37,7 @@ from nst.runs.batches import batch_key
 from nst.runs.memory import choice as memory
 from nst.runs.objectives import Networks, Objectives, make_evaluator, make_objectives
 from nst.runs.passes import all_passes, style_side
+from nst.runs.picture_check import check_pictures, read_pictures
 
 SETTLE_EVERY = 10
 """Steps between two waits for a GPU, which works on while the next ones are being prepared."""
@@ -117,9 +118,12 @@ class Transfer:
         """
         for cfg in cfgs:
             check(cfg)
+            check_pictures(cfg)
         if len(cfgs) > 1 and len({batch_key(cfg) for cfg in cfgs}) > 1:
             raise ValueError("these configs cannot share a batch; see nst.runs.batches")
         self.cfgs, self.cfg = cfgs, cfgs[0]
+        for cfg in cfgs:
+            read_pictures(cfg)
         self.device = pick_device(self.cfg.device)
         self.precision = precision_of(self.cfg, self.device)
         self.memory = memory.choose(cfgs, self.precision, self.device)

@@ -230,3 +230,67 @@ def test_the_real_addresses_are_torchvisions() -> None:
         url = backbone_weights.imagenet_url(name)
         assert url.startswith("https://")
         assert file in url
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "message"),
+    [
+        (torch.int64, 3, "features.0.bias holds int64, expected floating-point numbers"),
+        (torch.int8, 3, "features.0.bias holds int8, expected floating-point numbers"),
+        (torch.complex64, 1j, "features.0.bias holds complex64, expected floating-point"),
+        (torch.bool, True, "features.0.bias holds bool, expected floating-point"),
+        (torch.float16, torch.inf, r"NaN or infinite values \(float16 ends at 65504\)"),
+        (torch.float64, 1e300, "NaN or infinite values beyond float32's range"),
+    ],
+)
+def test_numbers_of_another_kind_are_refused(
+    tmp_path: Path, dtype: torch.dtype, value: Any, message: str
+) -> None:
+    biases = torch.full((96,), value, dtype=dtype)
+    state = change(torchvision_state("squeezenet1_0"), "features.0.bias", biases)
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(InputError, match=message):
+        load_backbone("squeezenet1_0", str(tmp_path / "w.pth"))
+
+
+def test_half_the_bits_are_enough(tmp_path: Path) -> None:
+    state = {k: v.bfloat16() for k, v in torchvision_state("squeezenet1_0").items()}
+    torch.save(state, tmp_path / "w.pth")
+    loaded = load_backbone("squeezenet1_0", str(tmp_path / "w.pth"))
+    assert all(parameter.dtype is torch.float32 for parameter in loaded.parameters())
+
+
+@pytest.mark.parametrize("name", ["vgg16_mini", "vgg19_mini"])
+def test_weights_of_another_network_are_recognized(name: str) -> None:
+    file = str(backbone_weights.weights_path(name, "shipped"))
+    with pytest.raises(InputError, match=f"these are weights of {name}, use backbone={name}"):
+        load_backbone("vgg16", file)
+
+
+def test_a_path_that_cannot_be_is_no_file() -> None:
+    for path in ("x" * 5000, "~nobody-of-this-name/w.pth", "/"):
+        with pytest.raises(InputError, match="no such file"):
+            load_backbone("vgg16", path)
+
+
+def test_a_damaged_cache_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def fill(modules: list[nn.Module], images: Tensor, generator: torch.Generator) -> None:
+        made.append(images.shape)
+        for module in modules:
+            for parameter in module.parameters():
+                nn.init.ones_(parameter)
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr("nst.backbones.load.kmeans.fill", fill)
+    monkeypatch.setattr(
+        "nst.backbones.load.training_images", lambda *_, **__: torch.zeros(1, 3, 8, 8)
+    )
+    first = load_backbone("vgg16_mini", "kmeans")
+    (cache,) = tmp_path.rglob("*.safetensors")
+    for damage in (cache.read_bytes()[:1000], b"", b"{}"):
+        cache.write_bytes(damage)
+        assert load_backbone("vgg16_mini", "kmeans").weights_record == first.weights_record
+    load_backbone("vgg16_mini", "kmeans")
+    assert len(made) == 4  # the last one was read

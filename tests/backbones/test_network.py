@@ -50,6 +50,18 @@ def test_an_image_too_small_for_the_layer(mini: Backbone) -> None:
         load_backbone("squeezenet1_0", "random")(torch.rand(1, 3, 5, 30), ["relu_1"])
 
 
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_shortest_side_that_a_layer_takes(name: str) -> None:
+    """One pixel less and it says so; tensors without numbers tell."""
+    network = build(name).to("meta")
+    for layer in layers_of(name):
+        side = network.least_side(layer)
+        assert network(torch.rand(1, 3, side, 64, device="meta"), [layer])[layer].shape[2] == 1
+        with pytest.raises((InputError, RuntimeError)):  # torch's own, of no pixel at all
+            network(torch.rand(1, 3, side - 1, 64, device="meta"), [layer])
+    assert network.least_side("input") == 1
+
+
 def test_in_another_precision_it_is_another_network(mini: Backbone, picture: Tensor) -> None:
     assert mini.in_precision(torch.float32) is mini
     half = mini.in_precision(torch.bfloat16)

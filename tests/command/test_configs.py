@@ -32,7 +32,7 @@ def test_values_of_python_arrive_as_they_are(
     key: str, value: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("it's, [a] {b} \\ ü.png").write_bytes(b"")
+    Path("it's, [a] {b} \\ ü.png").write_bytes(b"a picture")
     assert getattr(nst.compose(**{key: value}), key) == value
 
 
@@ -55,9 +55,9 @@ def test_keys_with_dots_are_keywords_too() -> None:
         ("optimizer=adm", "optimizer=adm: no such choice; did you mean adam? (adam, lbfgs, sgd)"),
         ("preset=gatys", "did you mean gatys2015?"),
         ("study=layer_ablations", "did you mean layer_ablation?"),
-        ("optimizer.steps=many", "optimizer.steps=many: Value 'many' of type 'str' could not be"),
-        ("task=style", "task=style: Invalid value 'style', expected one of [transfer, content"),
-        ("size", "Error parsing override 'size': missing EQUAL"),
+        ("optimizer.steps=many", "optimizer.steps=many: expected a whole number"),
+        ("task=style", "task=style: expected one of transfer, content, texture"),
+        ("size", "size: expected key=value"),
         ("sze=3", "unknown key 'sze'; did you mean size?"),
         ("+foo=3", "unknown key 'foo'"),
         ("size=3", "size=3: expected a longest side"),

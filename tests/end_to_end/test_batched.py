@@ -81,7 +81,7 @@ def test_a_job_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
         cwd=tmp_path, PYTHONPATH=str(tmp_path),
     )  # fmt: skip
     assert process.returncode != 0
-    assert "broken.png is not an image" in process.stdout + process.stderr
+    assert "broken.png: text, not an image" in process.stdout + process.stderr
     assert "start image's loss is not finite" in process.stdout + process.stderr
     completed = load_runs(tmp_path / "sweep")
     assert completed["config.loss.style_weight"].tolist() == [10, 20]

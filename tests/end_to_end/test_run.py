@@ -87,7 +87,7 @@ def test_a_failed_job_does_not_stop_the_others(tmp_path: Path) -> None:
         "-m", f"content={tmp_path}/broken.png,coffee", *QUICK, "logger=none", cwd=tmp_path
     )  # fmt: skip
     assert process.returncode != 0
-    assert "broken.png is not an image" in process.stdout + process.stderr
+    assert "broken.png: text, not an image" in process.stdout + process.stderr
     assert load_runs(tmp_path / "outputs")["config.content"].tolist() == ["coffee"]
 
 
@@ -226,7 +226,7 @@ def test_a_folder_can_be_run_into_again(tmp_path: Path) -> None:
     before = contents(tmp_path)
     (tmp_path / "bad.jpg").write_text("not an image")
     process = run(*again, "style=bad.jpg", cwd=tmp_path)
-    assert "bad.jpg is not an image" in process.stderr
+    assert "bad.jpg: text, not an image" in process.stderr
     after = contents(tmp_path)
     for name in ("image.png", "record.json", "config.yaml", "trace.csv", ".nst-run", "me.png"):
         assert after[name] == before[name], name

@@ -45,7 +45,7 @@ def test_options_reach_the_loss() -> None:
             "loss.style: name the loss, as {name: gram, normalization: mean} (there",
         ),
         ("style", {}, "loss.style: name the loss, as {name: gram} (there are gram, wasserstein2)"),
-        ("style", None, "loss.style=None: expected a name or {name: …, option: …}"),
+        ("style", None, "loss.style=null: expected a name or {name: …, option: …}"),
         ("style", 3, "loss.style=3: expected a name"),
         ("style", {"name": "gram", "normalisation": "mean"}, "did you mean normalization?"),
         ("style", {"name": "gram", "ridge": 1}, "loss.style.ridge: gram has no such option"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import nst
+from nst.errors import InputError
 from nst.losses.features import Features
 from nst.losses.gram import Gram
 from nst.losses.pixel_statistics import PixelStatistics
@@ -14,6 +15,7 @@ from nst.losses.terms import (
     sum_by_kind,
     terms_from_config,
     weighted_terms,
+    what_is_left_out,
 )
 from nst.losses.total_variation import TotalVariation
 from nst.losses.wasserstein2 import Wasserstein2
@@ -140,3 +142,60 @@ def test_a_layer_that_counts_for_nothing_adds_nothing_to_its_kind() -> None:
 
 def test_kinds_without_terms_have_no_unweighted_loss() -> None:
     assert weighted_terms().sum_unweighted([]) == {"content": None, "style": None, "tv": None}
+
+
+# --- weights of 0 -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "zeros", "named"),
+    [
+        (
+            "transfer",
+            ("content_weight", "style_weight", "tv_weight"),
+            "loss.content_weight=0, loss.style_weight=0, loss.tv_weight=0, "
+            "loss.pixels.pixel_statistics.weight=0",
+        ),
+        ("content", ("content_weight", "tv_weight"), "loss.content_weight=0, loss.tv_weight=0"),
+        ("texture", ("style_weight", "tv_weight"), "loss.style_weight=0, loss.tv_weight=0"),
+    ],
+)
+def test_without_any_weight_there_is_nothing_to_minimize(
+    task: str, zeros: tuple[str, ...], named: str
+) -> None:
+    cfg = nst.compose(f"task={task}", *(f"loss.{key}=0" for key in zeros))
+    with pytest.raises(InputError, match="nothing would be minimised; give one a weight above 0"):
+        terms_from_config(cfg)
+    with pytest.raises(InputError, match=named):
+        terms_from_config(cfg)
+
+
+def test_weights_of_layers_count_too() -> None:
+    cfg = nst.compose(
+        *("task=texture", "style_layers=[conv_1,conv_2]"),
+        *("loss.style_layer_weights=[0,0]", "loss=gatys2015"),
+    )
+    with pytest.raises(InputError, match="nothing would be minimised"):
+        terms_from_config(cfg)
+
+
+def test_without_style_what_else_changes_the_pixels_is_named() -> None:
+    """The statistics of pixels follow the style's weight, unless they have their own."""
+    (said,) = what_is_left_out(nst.compose("loss.style_weight=0"))
+    assert said.startswith("loss.style_weight is 0: the style loss counts for nothing")
+    assert "still change by loss.tv_weight=1, which 0 turns off" in said
+    (said,) = what_is_left_out(nst.compose("loss.style_weight=0", "loss.tv_weight=0"))
+    assert "still" not in said
+    own = "loss.pixels.pixel_statistics.weight=3"
+    (said,) = what_is_left_out(nst.compose("loss.style_weight=0", "loss.tv_weight=0", own))
+    assert f"still change by {own}" in said
+
+
+def test_without_content_a_transfer_becomes_a_texture() -> None:
+    (said,) = what_is_left_out(nst.compose("loss.content_weight=0", "loss.tv_weight=0"))
+    assert said.startswith("loss.content_weight is 0: the content loss counts for nothing")
+
+
+@pytest.mark.parametrize("task", ["transfer", "content", "texture"])
+def test_a_loss_whose_picture_the_task_lacks_is_not_missed(task: str) -> None:
+    assert what_is_left_out(nst.compose(f"task={task}")) == []

@@ -123,6 +123,26 @@ def test_steps_that_are_too_long_are_shortened() -> None:
     assert curve[-1] < 0.5 * curve[0]
 
 
+@pytest.mark.parametrize("steepness", [1e3, 1e6, 1e10])
+def test_a_first_step_that_is_too_long_is_shortened(steepness: float) -> None:
+    """In a narrow valley even 1/|g|₁ leads up; the start is at its bottom, the way is along it."""
+
+    def valley(images: Tensor) -> tuple[Tensor, Tensor]:
+        x, away = (
+            images.flatten(1)[:, :1],
+            images.flatten(1)[:, 1:] - 1e-3 * images.flatten(1)[:, :1],
+        )
+        value = (1 - x).square() + steepness * away.square().sum(1, keepdim=True)
+        slope = torch.cat(
+            (-2 * (1 - x) - 2e-3 * steepness * away.sum(1, keepdim=True), 2 * steepness * away), 1
+        )
+        return value, slope.view_as(images)
+
+    images = torch.zeros(1, 1, 1, 24, dtype=torch.float64)
+    steps = run(LBFGS(valley, images), 60)
+    assert totals(steps)[-1].item() < 0.9 * totals(steps)[0].item()
+
+
 def test_where_the_loss_curves_downwards_steps_grow() -> None:
     """On −|x|² no pair has positive curvature; from 1/|g|₁ the first steps would be tiny."""
 

@@ -7,13 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nst.errors import InputError
 from nst.pictures import files
-
-
-def save(path: Path, image: Image.Image, **options: object) -> Path:
-    image.save(path, **options)  # type: ignore[arg-type]
-    return path
 
 
 def test_a_tensor_and_back_is_the_same_image() -> None:
@@ -32,54 +26,20 @@ def test_saving_clamps() -> None:
 
 @pytest.mark.parametrize("size", [(40, 20), (20, 40), (33, 33), (300, 7)])
 def test_the_longest_side_is_what_was_asked_for(size: tuple[int, int]) -> None:
-    fitted = files.fit(Image.new("RGB", size), 30)
-    assert max(fitted.size) == 30
-    assert min(fitted.size) == max(1, round(30 * min(size) / max(size)))
+    fitted = files.fitted(size, 30)
+    assert max(fitted) == 30
+    assert min(fitted) == max(1, round(30 * min(size) / max(size)))
 
 
-def test_every_mode_becomes_rgb(tmp_path: Path) -> None:
-    rgb = Image.new("RGB", (4, 4), (255, 0, 0))
-    for mode in ("1", "L", "LA", "P", "RGBA", "CMYK", "I;16"):
-        image = rgb.convert("L").convert(mode) if mode == "I;16" else rgb.convert(mode)
-        suffix = "tif" if mode in ("CMYK", "I;16") else "png"
-        opened = files.open_image(save(tmp_path / f"{mode.replace(';', '')}.{suffix}", image))
-        assert opened.mode == "RGB"
-        assert opened.size == (4, 4)
-        if mode not in ("1", "I;16", "P"):
-            gray = mode in ("L", "LA")
-            assert opened.getpixel((0, 0)) == ((76, 76, 76) if gray else (255, 0, 0))
-
-
-def test_sixteen_bits_keep_their_tones(tmp_path: Path) -> None:
-    gray = np.linspace(0, 65535, 16, dtype=np.uint16).reshape(4, 4)
-    opened = files.open_image(save(tmp_path / "deep.png", Image.fromarray(gray)))
-    assert np.asarray(opened)[..., 0].ravel().tolist() == [17 * i for i in range(16)]
-    dark = Image.fromarray(np.full((4, 4), 200, dtype=np.uint16))
-    assert files.open_image(save(tmp_path / "dark.png", dark)).getpixel((0, 0)) == (1, 1, 1)
-    floats = Image.fromarray(np.full((4, 4), 0.5, dtype=np.float32))
-    half = files.open_image(save(tmp_path / "float.tif", floats)).getpixel((0, 0))
-    assert half == (128, 128, 128)
-
-
-def test_transparency_is_white(tmp_path: Path) -> None:
-    clear = Image.new("RGBA", (2, 2), (0, 0, 0, 0))
-    assert files.open_image(save(tmp_path / "a.png", clear)).getpixel((0, 0)) == (255, 255, 255)
-
-
-def test_photographs_stand_upright(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turn by 90° to see it right
-    file = save(tmp_path / "a.jpg", Image.new("RGB", (8, 4)), exif=exif)
-    assert files.open_image(file).size == (4, 8)
-
-
-def test_what_is_no_image_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such image file"):
-        files.open_image(tmp_path / "absent.png")
-    for content in (b"", b"hello", b"\x89PNG\r\n\x1a\nbroken"):
-        (tmp_path / "a.png").write_bytes(content)
-        with pytest.raises(InputError, match=r"a\.png is not an image"):
-            files.open_image(tmp_path / "a.png")
+def test_a_png_says_that_it_is_srgb_in_one_byte(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (5, 4), (200, 30, 60))
+    files.save_png(picture, tmp_path / "a.png")
+    picture.save(tmp_path / "plain.png")
+    with Image.open(tmp_path / "a.png") as saved:
+        assert saved.info == {"srgb": 0}
+        assert saved.getpixel((0, 0)) == (200, 30, 60)
+    a, plain = ((tmp_path / name).read_bytes() for name in ("a.png", "plain.png"))
+    assert len(a) == len(plain) + 4 + 4 + 1 + 4  # a chunk: length, name, content, checksum
 
 
 def test_blur_keeps_the_mean_and_takes_the_detail() -> None:

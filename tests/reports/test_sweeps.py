@@ -222,7 +222,8 @@ def test_the_command_that_goes_on_names_the_folder_as_hydra_reads_it(name: str) 
 @pytest.mark.parametrize("wrong", [None, "seed=0", [1], [["seed=0"], None], {}])
 def test_a_plan_of_something_else_is_none(tmp_path: Path, wrong: object) -> None:
     fake_run(tmp_path / "0", ["seed=0"])
-    values = {"study": None, "study_size": None, "overrides": [], "jobs": [], "report": True}
+    values: dict[str, Any] = dict.fromkeys(("study", "study_size"))
+    values |= {"overrides": [], "jobs": [], "report": True}
     (tmp_path / "sweep.json").write_text(json.dumps(values | {"jobs": wrong}))
     sweep = load_sweep([tmp_path])
     assert (len(sweep.runs), sweep.missing) == (1, ())

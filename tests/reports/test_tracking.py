@@ -51,7 +51,7 @@ def report(tmp_path: Path) -> dict[str, Any]:
         "images": {"grid": folder / "grid.png", "curves": folder / "curves.jpg"},
         "html": folder / "report.html",
         "summary": {"agrees": True, "psnr": {"conv_1": 59.9}},
-        "group": "outputs/layer_ablation",
+        "group": "layer_ablation",
         "study": "layer_ablation",
     }
 
@@ -60,7 +60,7 @@ def check_arrived(run: ServedRun, server: WandbServer, folder: Path) -> None:
     """Everything that was reported."""
     assert run.exit_code == 0
     assert run.attributes["jobType"] == "report"
-    assert run.attributes["groupName"] == "outputs/layer_ablation"
+    assert run.attributes["groupName"] == "layer_ablation"
     assert run.attributes["displayName"] == "report of layer_ablation"
     assert set(run.attributes["tags"]) == {"report", "study:layer_ablation"}
     assert run.config["study"]["name"] == "layer_ablation"
@@ -129,6 +129,39 @@ def test_a_broken_wandb_costs_a_warning(
     assert "disk full" in caplog.text
 
 
+def test_a_disabled_report_writes_nothing(report: dict[str, Any], server: WandbServer) -> None:
+    log_report(**report | {"mode": "disabled"})
+    assert not (report["folder"] / "wandb").exists()
+    assert server.runs == {}
+
+
+def test_names_fit(report: dict[str, Any], server: WandbServer) -> None:
+    """A report by hand of runs whose group is older than the limit of W&B."""
+    log_report(**report | {"mode": "online", "name": "n" * 200, "group": "g" * 200})
+    attributes = server.run().attributes
+    assert len(attributes["displayName"]) == len(attributes["groupName"]) == 128
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_answer_is_asked_once_for_a_sweep_and_its_report(
+    composed: Compose, tmp_path: Path, server: WandbServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.status = 503
+    for seed in (0, 1):
+        overrides = [f"seed={seed}", "init=noise"]
+        online = ("logger=wandb", "logger.mode=online", "optimizer.steps=1", "size=32")
+        cfg = composed(*overrides, *online)
+        run_job(cfg, Context(tmp_path / "s" / str(seed), str(seed), "today", overrides))
+        if seed == 0:
+            asked = server.asked
+    report_of([tmp_path / "s"])
+    assert server.asked == asked
+    ours = [each for each in caplog.records if "W&B" in each.getMessage()]
+    (warning,) = [each.getMessage() for each in ours if each.name.startswith("nst")]
+    assert "answers 503" in warning
+    assert len(list((tmp_path / "s").rglob("offline-run-*"))) == 3
+
+
 def test_columns_are_numbers_or_text() -> None:
     mixed = pd.DataFrame({"a": [1, "x"], "b": [np.inf, 2.0], "c": [True, None], "d": [{}, 1]})
     assert wandb_table(mixed).data == [["1", None, True, "{}"], ["x", 2.0, None, "1"]]
@@ -151,9 +184,7 @@ def test_the_report_of_a_sweep_joins_its_runs(sweep: Path, server: WandbServer) 
     for _ in range(2):  # the second takes the place of the first
         page = report_of([sweep])
     sync(sweep, sweep / "report", *sweep.glob("content_layer=*"))
-    assert {run.attributes["groupName"] for run in server.runs.values()} == {
-        "outputs/layer_ablation/today"
-    }
+    assert {run.attributes["groupName"] for run in server.runs.values()} == {"layer_ablation/today"}
     kinds = [run.attributes["jobType"] for run in server.runs.values()]
     assert sorted(kinds) == ["content", "content", "report"]
     run = next(run for run in server.runs.values() if run.attributes["jobType"] == "report")

@@ -240,7 +240,7 @@ def test_a_failed_run_says_why_and_is_made_again(
         run_job(composed(f"style={tmp_path / 'bad.png'}"), Context(run_folder, overrides=["a=1"]))
     record = json.loads((run_folder / "record.json").read_text())
     assert record["status"] == "failed"
-    assert "bad.png is not an image" in record["error"]
+    assert "bad.png: text, not an image" in record["error"]
     assert (record["error_type"], record["overrides"]) == ("InputError", ["a=1"])
     again = composed("optimizer.steps=1", "resume=true")
     assert run_job(again, Context(run_folder))["status"] == "completed"

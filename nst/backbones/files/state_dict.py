@@ -1,46 +1,88 @@
-"""State dicts from files of every kind, never executing what a file holds."""
+"""State dicts from files of every kind, and filters in 8 bits."""
 
 from __future__ import annotations
 
-import pickle
+import contextlib
+import re
 import struct
 import tarfile
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from nst.backbones.files.pickles import read_legacy, read_tar, read_zip
 from nst.errors import InputError
 
 _SCALE = ".scale"
-_DTYPES = {"Float": torch.float32, "Double": torch.float64, "Half": torch.float16}
+_NESTED = ("state_dict", "model_state_dict", "model")
+"""Keys under which training scripts keep a state dict."""
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors of a state dict, never executing what a file holds.
+    """Tensors of a state dict, never executing what a file holds, nor allocating more than it has.
 
     Raises:
         InputError: it is no state dict, or cannot be read.
     """
     try:
-        if path.suffix == ".safetensors":
-            state: object = load_file(path)
-        elif tarfile.is_tarfile(path):
-            state = _read_tar(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch and safetensors raise many kinds for one cause
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is no readable state dict: {reason}") from error
-    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
-        state = state["state_dict"]
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        state = _read(path)
+    except Exception as error:  # torch, pickle, tarfile and safetensors raise many kinds
+        raise InputError(f"{path} is no readable state dict: {_reason(error)}") from error
+    for key in _NESTED:
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping) or not all(_is_entry(*item) for item in state.items()):
         raise InputError(f"{path} holds no state dict (a mapping of names to tensors)")
+    size = path.stat().st_size
+    for key, value in state.items():
+        if not _is_plain(value) or value.numel() * value.element_size() > size:
+            raise InputError(f"{path}: {key} is no tensor whose values the file holds")
     return dequantized(state)
+
+
+def _read(path: Path) -> object:
+    """What a file holds, by what it begins with."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    if not head:
+        raise ValueError("it is empty")
+    if head.lstrip()[:1] == b"<":
+        raise ValueError("it is a web page, as some addresses answer instead of the file")
+    if head.startswith(b"version https://git-lfs"):
+        raise ValueError("it only points to a file of Git LFS; fetch that by git lfs pull")
+    if path.suffix == ".safetensors" or head[8:9] == b"{":
+        return load_file(path)
+    if head.startswith(b"PK"):
+        return read_zip(path)
+    with contextlib.suppress(OSError, EOFError):  # of what looks packed
+        if tarfile.is_tarfile(path):
+            return read_tar(path)
+    if head.startswith(b"\x80"):
+        return read_legacy(path)
+    raise ValueError("it is nothing that torch.save or safetensors writes")
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, in one line."""
+    if isinstance(error, EOFError | struct.error):
+        return "it is cut off"
+    text = str(error)
+    torchs = re.search(r"WeightsUnpickler error: (.*)", text)
+    lines = [line for line in text.splitlines() if line.strip()]
+    return torchs[1] if torchs else lines[0] if lines else type(error).__name__
+
+
+def _is_entry(key: object, value: object) -> bool:
+    return isinstance(key, str) and isinstance(value, Tensor)
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether a tensor has its values in memory, one after the other or in strides."""
+    plain = value.layout is torch.strided and value.device.type == "cpu"
+    return plain and not value.is_quantized and not value.is_nested
 
 
 def quantized(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -70,61 +112,3 @@ def dequantized(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             result[key] = value.float() * scale.view(-1, 1, 1, 1)
             del result[f"{key}{_SCALE}"]
     return result
-
-
-class _TarUnpickler(pickle.Unpickler):
-    """Knows no more than what state dicts in torch's tar format are made of."""
-
-    def __init__(self, file: IO[bytes], tensors: Mapping[int, Tensor]):
-        super().__init__(file, encoding="utf-8")
-        self._tensors = tensors
-
-    def find_class(self, module: str, name: str) -> Any:
-        """A class by its name; of torch's storages and tensors the dtype is enough."""
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        kind = name.removesuffix("Storage").removesuffix("Tensor")
-        if module in ("torch", "torch.cuda") and kind in _DTYPES:
-            return _DTYPES[kind]
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no state dict needs")
-
-    def persistent_load(self, pid: Any) -> Tensor:
-        """A tensor by its number."""
-        return self._tensors[int(pid)]
-
-
-def _read_tar(path: Path) -> object:
-    """What torch saved until early 2017, as J. Johnson's files are: storages, tensors, a pickle.
-
-    torch itself reads this format only where it may execute what a file holds. It is described by
-    ``_legacy_load`` in ``torch/serialization.py``: numbers are little-endian, a storage is its
-    length and its values, a tensor its storage, number of dimensions, shape, strides and offset.
-    """
-    storages: dict[int, Tensor] = {}
-    tensors: dict[int, Tensor] = {}
-
-    def member(name: str) -> IO[bytes]:
-        file = tar.extractfile(name)
-        if file is None:
-            raise pickle.UnpicklingError(f"its {name} are no file")
-        return file
-
-    def load(file: IO[bytes]) -> Any:
-        return _TarUnpickler(file, tensors).load()
-
-    with tarfile.open(path, "r:") as tar:
-        file = member("storages")
-        for _ in range(load(file)):
-            key, _location, dtype = load(file)
-            (length,) = struct.unpack("<q", file.read(8))
-            values = bytearray(file.read(length * dtype.itemsize))
-            storages[key] = torch.frombuffer(values, dtype=dtype, count=length)
-        for view, root, offset, length in load(file):
-            storages[view] = storages[root][offset : offset + length]
-        file = member("tensors")
-        for _ in range(load(file)):
-            key, storage, _dtype = load(file)
-            (ndim,) = struct.unpack("<i4x", file.read(8))
-            *layout, offset = struct.unpack(f"<{2 * ndim + 1}q", file.read(16 * ndim + 8))
-            tensors[key] = storages[storage][offset:].as_strided(layout[:ndim], layout[ndim:])
-        return load(member("pickle"))

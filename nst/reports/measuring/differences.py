@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from nst.errors import InputError
-from nst.pictures.files import open_image
 from nst.pictures.measures import block_means, psnr_of
+from nst.pictures.reading import open_image
 from nst.reports.sweeps import Sweep, short
 
 _COARSE = 8

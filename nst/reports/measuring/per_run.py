@@ -13,13 +13,14 @@ import pandas as pd
 from torch import Tensor
 
 from nst.errors import InputError
-from nst.pictures.files import open_image, to_tensor
+from nst.pictures.files import to_tensor
 from nst.pictures.measures import (
     edge_correlation,
     layout_correlation,
     neighbor_correlation,
     roughness,
 )
+from nst.pictures.reading import open_image
 from nst.reports.measuring.differences import pixels, pixels_if_any
 from nst.reports.measuring.judges import Judge, held_out_judge
 from nst.reports.measuring.trust import PROBLEMS, problems

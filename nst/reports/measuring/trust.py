@@ -13,6 +13,7 @@ import numpy as np
 
 from nst.config.layers import resolve, stride
 from nst.errors import InputError
+from nst.pictures.health import is_flat, is_noise
 from nst.pictures.measures import neighbor_correlation
 from nst.reports.measuring.differences import pixels_if_any
 from nst.reports.sweeps import Sweep
@@ -36,16 +37,6 @@ STILL_FALLING = 0.01
 LEAST_POSITIONS = 6
 """Along the shorter side of the deepest layer's map: a Gram matrix of fewer is of little but the
 padding."""
-FLAT = 4.0
-"""Standard deviation of all values, of 255, below which a picture is flat."""
-NOISE_NEIGHBORS = 0.5
-"""Correlation of neighbouring grey pixels below which a picture may be noise (white noise has 0,
-photographs above 0.9, a mosaic of small tiles 0.55) …"""
-NOISE_ROUGHNESS = 3.0
-"""… and is, where it is also this many times as rough as its original …"""
-NOISE_SHARE = 0.5
-"""… or neighbours correlate less than this share of what they do in the original: white noise is no
-rougher than a mosaic, and faint noise is smoother."""
 CONTENT_KEPT = 0.3
 """Content kept below which nobody finds the content; unrelated photographs have up to 0.2 …"""
 CONTENT_EDGES = 0.25
@@ -144,11 +135,11 @@ def _not_a_picture(sweep: Sweep, index: int, values: Mapping[str, float]) -> str
     image = pixels_if_any(file)
     if image is None:
         return "its image.png cannot be read"
-    if image.std() < FLAT:
+    if is_flat(image):
         return f"its picture is flat (standard deviation {image.std():.1f} of 255)"
     agree = neighbor_correlation(image.astype(np.float64).mean(2))
     rough, own = (values.get(key, math.nan) for key in ("roughness", "original_neighbors"))
-    if agree >= NOISE_NEIGHBORS or (rough < NOISE_ROUGHNESS and agree >= NOISE_SHARE * own):
+    if not is_noise(agree, rough, own):
         return None
     return f"its picture is noise (neighbouring pixels correlate {agree:.2f})"
 

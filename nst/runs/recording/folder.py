@@ -39,6 +39,7 @@ from PIL import Image
 
 from nst import durable
 from nst.errors import InputError
+from nst.pictures.files import save_png
 from nst.runs.recording.checkpoint import CHECKPOINT, Checkpoint
 from nst.runs.recording.mark import WRITING, Mark, digest_of
 from nst.runs.recording.trace import Trace
@@ -201,7 +202,7 @@ class RunFolder:
     def save_image(self, name: str, image: Image.Image) -> Path:
         """Write a PNG; a reader never sees half of it."""
         with self._replacing(name) as partial:
-            image.save(partial, format="PNG")
+            save_png(image, partial)
         return self.path / name
 
     @contextmanager

@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from nst.config.layers import depth
 
 TAG_LIMIT = 64
 """W&B's own, in characters."""
+NAME_LIMIT = 128
+"""W&B's own of the names of runs and groups, in characters."""
 
 
 def layers_label(layers: Sequence[str]) -> str:
@@ -68,9 +72,72 @@ def study_tags(study: str | None) -> list[str]:
 
 def short_tag(tag: str) -> str:
     """The tag itself where W&B takes it, else its head and a hash."""
-    if len(tag) <= TAG_LIMIT:
-        return tag
-    return f"{tag[: TAG_LIMIT - 9]}-{hashlib.sha256(tag.encode()).hexdigest()[:8]}"
+    return _cut(tag, TAG_LIMIT)
+
+
+def short_name(name: str) -> str:
+    """The name of a run or a group itself where W&B takes it, else its head and a hash."""
+    return _cut(name, NAME_LIMIT)
+
+
+def run_name(name: str, group: str | None) -> str:
+    """A run's name at W&B: ``WANDB_NAME`` where it is set; in a group, before the run's own."""
+    own = os.environ.get("WANDB_NAME")
+    return short_name(name if not own else f"{own} {name}" if group else own)
+
+
+def sweep_group(folder: str) -> str:
+    """The group of a sweep, from its folder: what a person would call it, and no local folders.
+
+    That is the part below ``outputs``; the path from the working directory; or, of a folder
+    elsewhere, its last part and a hash of the path.
+
+    >>> sweep_group("outputs/sweeps/2026-01-31/12-00-00"), sweep_group("blue")
+    ('sweeps/2026-01-31/12-00-00', 'blue')
+    >>> sweep_group("/home/me/style/outputs/layer_ablation")
+    'layer_ablation'
+    """
+    path = Path(folder).resolve()
+    here = path.is_relative_to(Path.cwd())
+    parts = (path.relative_to(Path.cwd()) if here else path).parts
+    below = [number for number, part in enumerate(parts[:-1]) if part == "outputs"]
+    if below:
+        return short_name("/".join(parts[below[-1] + 1 :]))
+    if here and parts:
+        return short_name("/".join(parts))
+    return short_name(f"{path.name}-{_digest(str(path))}")
+
+
+def _cut(text: str, limit: int) -> str:
+    """At most so many characters, in one line; two different texts stay different."""
+    line = " ".join(encodable(text).split())
+    if line == text and len(text) <= limit:
+        return text
+    return f"{line[: limit - 9]}-{_digest(text)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:8]
+
+
+def encodable(text: str) -> str:
+    """A text as UTF-8 has it; what a file's name has of other bytes becomes ``?``."""
+    return text.encode(errors="replace").decode()
+
+
+def plain(value: Any) -> Any:
+    """A config as W&B takes it: numbers that JSON does not have, and unprintable names, as text.
+
+    >>> plain({"lr": [1, float("inf")], "content": "caf\udce9.jpg"})
+    {'lr': [1, 'inf'], 'content': 'caf?.jpg'}
+    """
+    if isinstance(value, Mapping):
+        return {encodable(str(key)): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return encodable(value) if isinstance(value, str) else value
 
 
 def facets(cfg: Config) -> dict[str, Any]:

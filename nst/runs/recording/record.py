@@ -18,11 +18,17 @@ from nst.pictures.files import to_uint8
 from nst.runs.context import Context
 from nst.runs.passes import all_passes
 from nst.runs.recording import provenance
+from nst.runs.recording.labels import short_name, sweep_group
 from nst.runs.transfer import Progress, Transfer
 
 
 def shared_results(
-    transfer: Transfer, last: Progress, setup: float, loop: float, peak: float | None
+    transfer: Transfer,
+    last: Progress,
+    setup: float,
+    loop: float,
+    peak: float | None,
+    threads_why: str,
 ) -> dict[str, Any]:
     """What the runs of a batch have in common; seconds are each run's share of the wall time.
 
@@ -32,6 +38,7 @@ def shared_results(
         setup: seconds before the first step, of the batch
         loop: seconds of the loop over the steps, with all that is written on the way
         peak: memory in MB, of the batch
+        threads_why: what decided how many threads there are
     """
     cfg, batch = transfer.cfg, len(transfer.cfgs)
     height, width = transfer.current.output
@@ -53,6 +60,7 @@ def shared_results(
         "device": str(transfer.device),
         "device_name": provenance.device_name(str(transfer.device)),
         "threads": torch.get_num_threads(),
+        "threads_why": threads_why,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -125,5 +133,7 @@ def _sources(cfg: Config) -> dict[str, Any]:
 
 
 def group_of(cfg: Config, context: Context) -> str | None:
-    """The W&B group: as configured, else the sweep's."""
-    return cfg.logger.group or context.group
+    """The W&B group: as configured, else the sweep's, by the name of its folder."""
+    if cfg.logger.group:
+        return short_name(cfg.logger.group)
+    return sweep_group(context.group) if context.group else None

@@ -17,13 +17,14 @@ from PIL.Image import Image
 from torch import Tensor
 
 from nst import durable
-from nst.config import Config, LoggerName, WandbMode, config_hash, to_dict
+from nst.config import Config, LoggerName, config_hash, to_dict
 from nst.config.values import RECORDING_KEYS
 from nst.errors import InputError
 from nst.losses.terms import WeightedTerms, sum_by_kind
 from nst.pictures.files import to_pil
 from nst.pictures.sheets import sheet
 from nst.runs.context import Context, relative
+from nst.runs.course import Course
 from nst.runs.recording import labels
 from nst.runs.recording.checkpoint import Checkpoint, Due, read_checkpoint
 from nst.runs.recording.folder import UNFINISHED, RunFolder, checkpoints, has_result, read_record
@@ -45,7 +46,9 @@ class Kept:
 Outcome = dict[str, Any] | Kept | Exception
 """What became of a run: its record, as ``record.json`` holds it, or why there is none."""
 
-_RESULTS = ("losses", "losses_unweighted", "psnr", "ssim", "seconds", "seconds_per_step")
+_RESULTS = (
+    *("losses", "losses_unweighted", "psnr", "ssim", "seconds", "seconds_per_step", "warnings"),
+)
 
 
 class Recorder:
@@ -62,8 +65,10 @@ class Recorder:
         self.went_on_from: Checkpoint | None = None
         self._open, self._steps = ExitStack(), ExitStack()
         self._last: Progress | None = None
-        self._values: list[float] | None = None  # weighted terms of the last step written
+        self._values: list[float] | None = None  # weighted terms of the last step written …
+        self._written = -1  # … and which step that is
         self._due: Due | None = Due(cfg.checkpoint_every)
+        self._course = Course(cfg)
 
     def open(self) -> None:
         """Take the folder, now that the run can start: pictures and weights are read.
@@ -148,15 +153,19 @@ class Recorder:
     def see(self, progress: Progress) -> None:
         """Remember a step's image: it is the result if no other follows."""
         self._last = progress
+        if progress.step == 0:
+            self._course.begin(self._image(progress))
 
     def write(self, step: int, seconds: float, values: list[float]) -> None:
         """Write one step: a row of the trace, and the sink."""
-        losses, self._values = losses_of_step(self._spec, values), values
+        losses = losses_of_step(self._spec, values)
         self._trace.write(step, seconds, losses)
+        self._written, self._values = step, values
         self._send(step, losses)
 
     def _send(self, step: int, losses: Mapping[str, float | None]) -> None:
-        """One step to the sink."""
+        """One step to the sink, and to what is said of the run at its end."""
+        self._course.add(step, losses["total"] or 0.0)
         numbers = {name: v for name, v in losses.items() if name in self._logged and v is not None}
         self._sink.log(step, numbers)
 
@@ -211,7 +220,7 @@ class Recorder:
             "terms_unweighted": dict(zip(self._spec.names, own, strict=True)),
             **self._common(shared),
         })  # fmt: skip
-        if state is not None:
+        if state is not None and state["step"] == self._written:  # else the trace would lack a row
             self._save_checkpoint(state, where)
 
     def _common(self, shared: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,12 +254,14 @@ class Recorder:
         image, originals = self._image(self._last), self._originals(transfer.current)
         for name, original in originals.items():
             self.folder.save_image(f"{name}.png", to_pil(original))
+        restarts = int(self._last.restarts[self.number])
         record = {
             "status": "completed",
             "task": self.cfg.task.name,
             **final_losses(self._spec, losses),
             **similarity(image, originals.get("content")),
             **self._common(shared),
+            "warnings": self._course.remarks(image, originals, self._last.step, restarts),
         }
         picture = self.folder.save_image("sheet.png", _sheet(self.cfg, originals, image))
         self._sink.log_image(self._last.step, "sheet", picture, self.context.name)
@@ -387,7 +398,7 @@ def _sink(cfg: Config, context: Context, losses: Sequence[str]) -> AbstractConte
         return nullcontext(NoSink())
     return wandb_sink(
         context.folder,
-        mode="online" if cfg.logger.mode is WandbMode.online else "offline",
+        mode=cfg.logger.mode,
         project=cfg.logger.project,
         entity=cfg.logger.entity,
         group=group_of(cfg, context),

@@ -1,9 +1,21 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nst.config.layers import resolve
-from nst.runs.recording.labels import facets, layers_label, run_tags, short_tag
+from nst.runs.recording.labels import (
+    NAME_LIMIT,
+    facets,
+    layers_label,
+    plain,
+    run_name,
+    run_tags,
+    short_name,
+    short_tag,
+    sweep_group,
+)
 from tests.conftest import Compose
 
 
@@ -52,6 +64,63 @@ def test_tags_fit_and_differ(composed: Compose) -> None:
     assert len(short_tag("x" * 65)) == 64
     assert short_tag("x" * 65) != short_tag("x" * 66)
     assert short_tag("x" * 64) == "x" * 64
+
+
+def test_names_fit_and_differ() -> None:
+    long = "content=photo.jpg," * 20
+    assert len(short_name(long)) == NAME_LIMIT
+    assert short_name(long) != short_name(long + "x")
+    assert short_name("größe.png") == "größe.png"
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "caf\udce9.jpg", " spaces  ", "tab\t"])
+def test_names_are_one_line_that_can_be_written(name: str) -> None:
+    shown = short_name(name)
+    assert shown.encode()
+    assert shown == " ".join(shown.split())
+
+
+def test_a_variable_names_a_run_and_goes_before_the_names_of_a_sweep(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run_name("seed=0", None) == run_name("seed=0", "today") == "seed=0"
+    monkeypatch.setenv("WANDB_NAME", "blue")
+    assert run_name("seed=0", None) == "blue"
+    assert run_name("seed=0", "today") == "blue seed=0"
+
+
+@pytest.mark.parametrize(
+    ("folder", "group"),
+    [
+        ("outputs/layer_ablation/2026-01-31/12-00-00", "layer_ablation/2026-01-31/12-00-00"),
+        ("runs/blue", "runs/blue"),
+        ("runs/../blue/", "blue"),
+        ("outputs", "outputs"),
+        ("/data/me/outputs/blue", "blue"),
+        ("/data/outputs/old/outputs/blue", "blue"),
+    ],
+)
+def test_the_group_of_a_sweep_is_what_a_person_would_call_its_folder(
+    folder: str, group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert sweep_group(folder) == group
+    assert sweep_group(str(Path(folder).resolve())) == group
+
+
+def test_folders_elsewhere_have_groups_of_their_own_and_tell_no_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    groups = {sweep_group(folder) for folder in ("/data/one/blue", "/data/two/blue", "../blue")}
+    assert len(groups) == 3
+    assert {group[:-8] for group in groups} == {"blue-"}
+    assert len(sweep_group(f"/data/{'blue' * 50}")) == NAME_LIMIT
+
+
+def test_a_config_is_sent_as_json_has_it() -> None:
+    config = {"a": [1, float("inf"), {"b": float("nan")}], "c": "caf\udce9", "d": None, 1: True}
+    assert plain(config) == {"a": [1, "inf", {"b": "nan"}], "c": "caf?", "d": None, "1": True}
 
 
 def test_a_tag_is_there_once(composed: Compose) -> None:

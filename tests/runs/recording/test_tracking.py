@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb
 
 from nst.runs.context import Context
 from nst.runs.job import run_job
@@ -102,13 +103,49 @@ def test_online_without_an_account_goes_on_offline(
     with caplog.at_level(logging.WARNING):
         record = run_job(cfg, Context(run_folder))
     assert record["status"] == "completed"
-    assert "W&B online failed" in caplog.text
+    assert "W&B is offline: there is no key" in caplog.text
     assert read_back(run_folder)
 
 
-def test_none_writes_nothing(composed: Compose, run_folder: Path) -> None:
-    run_job(composed("optimizer.steps=1", "logger=none"), Context(run_folder))
+@pytest.mark.parametrize("off", ["logger=none", "logger.mode=disabled"])
+def test_none_and_disabled_write_nothing(composed: Compose, run_folder: Path, off: str) -> None:
+    run_job(composed("optimizer.steps=1", "logger=wandb", off), Context(run_folder))
     assert not (run_folder / "wandb").exists()
+
+
+def test_wandbs_variables_reach_its_server(
+    composed: Compose, run_folder: Path, server: WandbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"MODE": "online", "PROJECT": "paintings", "ENTITY": "team", "RUN_GROUP": "monday"}
+    said |= {"TAGS": "red,dark blue", "NOTES": "of the left half", "NAME": "first"}
+    for name, value in said.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    monkeypatch.setenv("WANDB_DIR", str(run_folder.parent / "elsewhere"))
+    wandb.teardown()  # its session began before
+    record = run_job(composed("logger=wandb", "optimizer.steps=1"), Context(run_folder, "seed=0"))
+    attributes = server.run().attributes
+    assert attributes["project"] == "paintings"
+    assert attributes["entity"] == "team"
+    assert attributes["groupName"] == record["group"] == "monday"
+    assert attributes["notes"] == "of the left half"
+    assert attributes["displayName"] == "first seed=0"
+    assert {"red", "dark blue"} <= set(attributes["tags"])
+    logger = record["config"]["logger"]
+    assert (logger["mode"], logger["project"], logger["entity"]) == ("online", "paintings", "team")
+    assert list(run_folder.parent.glob("elsewhere/wandb/run-*"))
+    assert not (run_folder / "wandb").exists()
+
+
+def test_runs_of_a_group_do_not_share_an_id(
+    composed: Compose, tmp_path: Path, server: WandbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_RUN_ID", "given")
+    online = composed("logger=wandb", "logger.mode=online", "optimizer.steps=1")
+    run_job(online, Context(tmp_path / "alone"))
+    assert set(server.runs) == {"given"}
+    for name in ("one", "two"):
+        run_job(online, Context(tmp_path / name, name, "together"))
+    assert len(server.runs) == 3
 
 
 STUDY = (

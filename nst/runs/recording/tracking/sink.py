@@ -1,19 +1,16 @@
-"""A run's log in W&B. It mirrors what the run's folder holds and is never read back.
-
-Where W&B fails, its own log ends there and the run goes on, with a warning.
-"""
+"""What a run tells W&B: numbers, pictures and results."""
 
 from __future__ import annotations
 
-import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-Mode = Literal["offline", "online"]
-
-log = logging.getLogger(__name__)
+from nst.runs.recording import labels
+from nst.runs.recording.tracking.server import one_line
+from nst.runs.recording.tracking.wandb_run import Mode, Once, open_run
 
 
 class Sink(Protocol):
@@ -50,14 +47,22 @@ class WandbSink:
     ``STUDY/``.
     """
 
-    def __init__(self, run: Any, losses: Sequence[str] = (), study: str | None = None):
+    def __init__(
+        self,
+        run: Any,
+        losses: Sequence[str] = (),
+        study: str | None = None,
+        warn: Once | None = None,
+    ):
         """
         Args:
             run: of W&B
             losses: names of losses; W&B's summary holds the smallest value of each
             study: the study whose section of the dashboard shows this run, or None
+            warn: of what goes wrong
         """
         self._run, self._losses, self._study = run, losses, study
+        self._warn = warn or Once()
         self._step = 0  # the latest
         self._attempt(self._define)
 
@@ -71,7 +76,7 @@ class WandbSink:
         try:
             call(*args, **kwargs)
         except Exception as error:  # whatever W&B raises, the run goes on
-            log.warning("W&B failed and is off for the rest of this run: %s", error)
+            self._warn("W&B failed and is off for the rest of this run: %s", one_line(error))
             self._run = None
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
@@ -101,8 +106,8 @@ class WandbSink:
         """Results of the whole run, shown in W&B's tables."""
         if self._run is not None:
             self._attempt(self._run.summary.update, dict(values))
-        if self._run is not None and self._study:
-            results = {f"{self._study}/{key}": v for key, v in flat_numbers(values).items()}
+        results = {f"{self._study}/{key}": v for key, v in flat_numbers(values).items()}
+        if self._run is not None and self._study and results:
             self._attempt(self._run.log, results, step=self._step)
 
 
@@ -136,68 +141,29 @@ def wandb_sink(
     study: str | None = None,
     tags: Sequence[str] = (),
 ) -> Iterator[Sink]:
-    """A W&B run for as long as the block lasts; an exception inside marks it as failed.
+    """A W&B run for as long as the block lasts; its status and exit code say how the block ended.
 
     Args:
         folder: the run's folder; W&B writes into ``folder/wandb``
-        mode: ``offline`` or ``online``; online falls back to offline where W&B does not answer
+        mode: as :func:`nst.runs.recording.tracking.wandb_run.open_run`
         project, name, job_type, config, entity, group, tags: as in ``wandb.init``
         losses, study: as :class:`WandbSink`
     """
     options = {
-        **{"project": project, "entity": entity, "name": name, "group": group},
-        **{"job_type": job_type, "tags": list(tags), "config": dict(config)},
+        **{"project": project, "entity": entity, "name": labels.run_name(name, group)},
+        **{"group": group, "job_type": job_type, "tags": list(tags)},
+        "id": None if group else os.environ.get("WANDB_RUN_ID"),  # several would share it
+        "config": labels.plain(config),
     }
-    with open_run(folder, mode, options) as run:
-        yield NoSink() if run is None else WandbSink(run, losses, study)
-
-
-@contextmanager
-def open_run(folder: Path, mode: Mode, options: Mapping[str, Any]) -> Iterator[Any]:
-    """A W&B run, or None where it cannot start, with a warning; finished when the block ends.
-
-    Args:
-        folder: W&B writes into ``folder/wandb``
-        mode: ``offline`` or ``online``; online falls back to offline where W&B does not answer
-        options: of ``wandb.init``
-    """
-    run = _start(mode, {"dir": str(folder), **options})
-    if run is None:
-        yield None
-        return
-    failed = True
-    try:
-        yield run
-        failed = False
-    finally:
-        try:  # always: nothing else ends a run that has no process of its own
-            run.finish(exit_code=int(failed))
-        except Exception as error:
-            log.warning("W&B could not finish its run: %s", error)
-
-
-def _start(mode: Mode, options: dict[str, Any]) -> Any:
-    """Start a W&B run; None, and a warning, where it does not start."""
-    try:
-        import wandb
-    except Exception as error:  # a broken installation must not cost the run
-        log.warning("W&B cannot be imported (%s); this run is not logged there", error)
-        return None
-    settings = wandb.Settings(
-        silent=True,
-        console="off",
-        x_disable_stats=True,
-        x_save_requirements=False,
-        disable_git=True,
-    )
-    attempts: tuple[Mode, ...] = ("online", "offline") if mode == "online" else ("offline",)
-    for attempt in attempts:
+    warn = Once()
+    with open_run(folder, mode, options, warn=warn) as run:
+        sink = NoSink() if run is None else WandbSink(run, losses, study, warn)
+        status = "failed"
         try:
-            return wandb.init(mode=attempt, reinit="create_new", settings=settings, **options)
-        except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            what_now = (
-                "logging offline; upload later with: wandb sync" if attempt == "online" else ""
-            )
-            log.warning("W&B %s failed (%s) %s", attempt, reason, what_now)
-    return None
+            yield sink
+            status = "completed"
+        except KeyboardInterrupt:
+            status = "interrupted"
+            raise
+        finally:
+            sink.summarize({"status": status})
