@@ -311,16 +311,17 @@ def _sort_key(value: Any) -> Any:
 
 
 def _every_run(sweep: Sweep) -> dict[str, Any]:
-    """A line for each run; its warnings last, where any run has some."""
+    """A line for each run; its warnings behind the axes, where any run has some."""
     table = metrics_table(sweep).drop(columns=["command", "problem", "warnings"], errors="ignore")
     labels = {axis.key: axis.label for axis in sweep.axes}
     headings = [labels.get(str(c)) or quantity(str(c)).label for c in table.columns]
     lines = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
     warned = [warnings_of(sweep, index) for index in sweep.runs.index]
     if any(warned):
-        headings.append("warnings")
+        place = len(sweep.axes)
+        headings.insert(place, "warnings")
         for line, each in zip(lines, warned, strict=True):
-            line.append({"warnings": each, "sort": len(each), "text": "–"})
+            line.insert(place, {"warnings": each, "sort": len(each), "text": "–"})
     return {"headings": headings, "lines": lines}
 
 

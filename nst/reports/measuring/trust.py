@@ -13,7 +13,7 @@ import numpy as np
 
 from nst.config.layers import resolve, stride
 from nst.errors import InputError
-from nst.pictures.health import is_flat, is_noise
+from nst.pictures.health import is_flat, is_noise, spread
 from nst.pictures.measures import neighbor_correlation
 from nst.reports.measuring.differences import pixels_if_any
 from nst.reports.sweeps import Sweep
@@ -136,7 +136,7 @@ def _not_a_picture(sweep: Sweep, index: int, values: Mapping[str, float]) -> str
     if image is None:
         return "its image.png cannot be read"
     if is_flat(image):
-        return f"its picture is flat (standard deviation {image.std():.1f} of 255)"
+        return f"its picture is flat (standard deviation {spread(image):.1f} of 255)"
     agree = neighbor_correlation(image.astype(np.float64).mean(2))
     rough, own = (values.get(key, math.nan) for key in ("roughness", "original_neighbors"))
     if not is_noise(agree, rough, own):
