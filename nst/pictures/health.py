@@ -16,7 +16,10 @@ import numpy as np
 from nst.pictures.measures import neighbor_correlation, rms_difference, roughness
 
 FLAT = 4.0
-"""Standard deviation of each colour channel, of 255, below which a picture is flat."""
+"""Standard deviation of each colour channel, of 255, below which a picture is flat …"""
+FADED = 0.25
+"""… and the share of the originals' own below which it is nearly so; pictures that are as they
+should be have 0.75 and more."""
 NOISE_NEIGHBORS = 0.5
 """Correlation of neighbouring grey pixels below which a picture may be noise (white noise has 0,
 photographs above 0.9, a mosaic of small tiles 0.55) …"""
@@ -63,7 +66,7 @@ class Ending:
 
 def remarks(ending: Ending) -> list[str]:
     """What is wrong with a picture, a sentence each; none for most."""
-    about_picture = (_flat, _noise, _clipped, _unmoved, _not_fallen)
+    about_picture = (_flat, _noise, _faded, _clipped, _unmoved, _not_fallen)
     worst = next(filter(None, (check(ending) for check in about_picture)), None)
     found = (worst, _often_back(ending), _flat_original(ending))
     return [remark for remark in found if remark is not None]
@@ -97,9 +100,17 @@ def clipped_share(image: np.ndarray) -> float:
 
 
 def _flat(ending: Ending) -> str | None:
-    if not is_flat(ending.image):
-        return None
-    what = f"the picture is nearly of one colour (standard deviation {spread(ending.image):.1f})"
+    return _of_one_color(ending) if is_flat(ending.image) else None
+
+
+def _faded(ending: Ending) -> str | None:
+    least = min(map(spread, ending.originals.values()), default=0.0)
+    return _of_one_color(ending) if spread(ending.image) < FADED * least else None
+
+
+def _of_one_color(ending: Ending) -> str:
+    own = spread(ending.image)
+    what = f"the picture is nearly of one colour (standard deviation {own:.1f} of 255)"
     if any(map(is_flat, ending.originals.values())):
         return f"{what}, as one is that it was made from"
     if ending.weights.get("loss.tv_weight"):

@@ -103,7 +103,8 @@ class _Between:
 class Transfer:
     """N runs at once: their backbone and current pass, and the steps as they come.
 
-    Each run takes the steps that it would take alone, up to rounding.
+    Each run takes the steps that it would take alone but for float32's last bits, which the steps
+    to come amplify: the pictures go apart, and their losses do not (docs/running.md).
     """
 
     def __init__(self, *cfgs: Config):

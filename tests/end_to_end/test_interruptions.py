@@ -109,8 +109,9 @@ def test_the_command_that_an_interrupted_sweep_prints_goes_on(tmp_path: Path) ->
 def test_a_sweep_with_a_failing_job_ends_with_1_and_says_how_to_run_what_is_missing(
     tmp_path: Path,
 ) -> None:
-    axis = "loss.style_weight=1e300,50"  # too large to be computed, which only the run can tell
-    process = run("-m", axis, *QUICK, "logger=none", "hydra.sweep.dir=out", cwd=tmp_path)
+    axis = "loss.style_weight=1e30,50"  # too large to be computed, which only the run can tell
+    sweep = ("-m", axis, "loss=gatys2015", *QUICK, "logger=none", "hydra.sweep.dir=out")
+    process = run(*sweep, cwd=tmp_path)
     assert process.returncode == 1
     last = process.stderr.strip().splitlines()[-1]
     assert last.startswith("error: 1 of 2 jobs have no result; to run those alone: python ")

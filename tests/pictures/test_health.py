@@ -72,11 +72,19 @@ def test_one_color_is_no_picture_and_total_variation_may_be_why(
     assert "tv_weight" not in of(image=one_color(*color), weights={"loss.tv_weight": 0.0})
 
 
+@pytest.mark.parametrize(("share", "is_flat"), [(0.1, True), (0.4, False)])
+def test_a_picture_far_paler_than_its_originals_is_nearly_of_one_color(
+    share: float, is_flat: bool
+) -> None:
+    pale = (128 + share * (GOOD.image - 128.0)).astype(np.uint8)
+    assert ("nearly of one colour" in of(image=pale)) is is_flat
+
+
 def test_an_original_of_one_color_is_named_whatever_came_of_it() -> None:
     black = {"content": sample("coffee"), "style": one_color(0, 0, 0)}
     assert of(originals=black).startswith("the style image is of one colour")
     said = of(originals=black, image=one_color(0, 0, 0))
-    assert "nearly of one colour (standard deviation 0.0), as one is that it was made from" in said
+    assert "nearly of one colour (standard deviation 0.0 of 255), as one is" in said
     assert "the style image is of one colour" in said
 
 

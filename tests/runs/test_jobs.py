@@ -60,7 +60,8 @@ def test_many_runs_at_once_have_a_folder_each(composed: Compose, tmp_path: Path)
 def test_a_run_that_cannot_start_leaves_the_others_alone(
     composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    own = [("seed=0",), ("seed=1",), ("loss.style_weight=1e300",), ("seed=3",)]
+    infinite = ("loss.style_weight=1e30", "loss.style_layer_weights=[1e30,1,1,1,1]")
+    own = [("seed=0",), ("seed=1",), infinite, ("seed=3",)]
     outcomes = run_jobs(several(composed, tmp_path, *own))
     batch = [outcome.get("batch") if isinstance(outcome, dict) else None for outcome in outcomes]
     assert batch == [2, 2, None, 1]  # halves of halves

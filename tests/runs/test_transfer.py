@@ -104,7 +104,7 @@ def test_a_device_that_is_not_there_is_named() -> None:
 
 
 def test_a_loss_that_starts_infinite_is_refused(composed: Compose) -> None:
-    overrides = ("loss=gatys2015", "loss.style_weight=1e300", "optimizer.steps=1")
+    overrides = ("loss=gatys2015", "loss.style_weight=1e30", "optimizer.steps=1")
     with pytest.raises(InputError, match="start image's loss is not finite"):
         run(composed, *overrides)
 
@@ -132,8 +132,8 @@ DIFFERENT = (
     ],
 )
 def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[str]) -> None:
-    """Up to rounding, which every step amplifies, hence few: most of all one of L-BFGS along a pair
-    that its short first step made, which the second pass leaves out."""
+    """But for the last bits, which every step amplifies, hence few: most of all one of L-BFGS along
+    a pair that its short first step made, which the second pass leaves out."""
     name, *rate = optimizer
     passes = "passes=[{scale:1.5,steps:1}]"
     shared = (f"optimizer={name}", *rate, "optimizer.steps=4", passes, "precision=float32")
