@@ -36,7 +36,7 @@ def main() -> None:
         print(report(given.folders, given.output, choices))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(1 if isinstance(error.__cause__, OSError) else 2)  # 1: the disk's fault
     except KeyboardInterrupt:
         print("interrupted; an earlier report is as it was", file=sys.stderr)
         sys.exit(130)

@@ -30,7 +30,7 @@ from nst.reports.wording.captions import markdown
 from nst.reports.write import Report, full_report
 
 WIDTH = 1100  # of a contact sheet, pixels
-LEFT_OUT = ("hydra.", "logger", "report")
+LEFT_OUT = ("hydra.", "logger", "report", "resume")
 MARKS = {
     Verdict.reproduced: "**reproduced**",
     Verdict.partly: "*partly*",

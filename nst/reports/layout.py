@@ -255,6 +255,15 @@ def result(sweep: Sweep, index: int) -> Image.Image | None:
     return _open(sweep.folder(index) / "image.png")
 
 
+def another_size(sweep: Sweep, index: int, picture: Image.Image) -> str | None:
+    """That a run's picture has not the size that its record says; None where it has."""
+    width, height = sweep.value(index, "width"), sweep.value(index, "height")
+    if width is None or height is None or picture.size == (int(width), int(height)):
+        return None
+    has = f"{picture.width} × {picture.height}"
+    return f"its image.png has {has} pixels, where its record says {int(width)} × {int(height)}"
+
+
 def note(sweep: Sweep, index: int) -> str:
     """PSNR of a reconstruction, which is meant to be its content; empty for other runs."""
     value = sweep.value(index, "psnr")

@@ -44,10 +44,6 @@ class OwnFiles(Mark):
     def __init__(self, folder: Path):
         super().__init__(folder, MARK, _MARK_HEAD, _is_below)
 
-    def is_genuine(self) -> bool:
-        """Whether the file is a mark, here and not elsewhere."""
-        return not self._file.is_symlink() and super().is_genuine()
-
     def owns(self, name: str) -> bool:
         """Whether a file exists, is the report's own, and lies in the folder itself."""
         parents = [self.folder / parent for parent in PurePosixPath(name).parents]
@@ -101,14 +97,21 @@ def replacing(folder: Path) -> Iterator[Path]:
         folder: of the report, below which it writes :data:`PAGE` and :data:`BESIDE`
 
     Raises:
-        InputError: a file in the way that no report wrote, or the disk cannot take the report.
+        InputError: a file in the way that no report wrote, another program that is writing a
+            report there, or a disk that cannot take it.
     """
     staged = folder / _STAGED
     try:
-        _discard(staged)
-        (staged / BESIDE).mkdir(parents=True)
-        yield staged
-        _take_places(folder, staged)
+        if not _is_folder(staged):
+            _discard(staged)
+        with durable.in_use(staged, "report"):
+            _empty(staged)  # of a report that was killed
+            (staged / BESIDE).mkdir()
+            try:
+                yield staged
+                _take_places(folder, staged)
+            finally:
+                _empty(staged)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise InputError(
@@ -117,15 +120,22 @@ def replacing(folder: Path) -> Iterator[Path]:
         ) from error
     finally:
         with contextlib.suppress(OSError):
-            _discard(staged)
+            staged.rmdir()
 
 
-def _discard(staged: Path) -> None:
-    """Remove what a report was writing, and nothing that a link leads to."""
-    if staged.is_symlink() or staged.is_file():
-        staged.unlink()
-    elif staged.exists():
-        shutil.rmtree(staged)
+def _empty(staged: Path) -> None:
+    """Remove what a report was writing."""
+    for file in staged.iterdir():
+        if file.name != durable.LOCK:
+            _discard(file)
+
+
+def _discard(file: Path) -> None:
+    """Remove a file or a folder, if there is one, and nothing that a link leads to."""
+    if _is_folder(file):
+        shutil.rmtree(file)
+    else:
+        file.unlink(missing_ok=True)
 
 
 def _take_places(folder: Path, staged: Path) -> None:

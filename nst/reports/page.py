@@ -23,7 +23,7 @@ from PIL import Image
 from nst.pictures.sheets import Head
 from nst.reports.findings.claims import Study, Verdict
 from nst.reports.findings.judging import StudyFinding
-from nst.reports.layout import Layout, Panel, note, originals, result
+from nst.reports.layout import Layout, Panel, another_size, note, originals, result
 from nst.reports.measuring.quantities import quantity
 from nst.reports.measuring.trust import MARKS
 from nst.reports.own_files import BESIDE, GENERATOR
@@ -199,8 +199,9 @@ def _doubted(sweep: Sweep) -> list[dict[str, Any]]:
 
 def _said_against(sweep: Sweep, index: int) -> list[str]:
     """What a run warned of itself, then what the report finds wrong with it."""
-    problem = sweep.value(index, "problem")
-    return [*warnings_of(sweep, index), *([str(problem)] if problem else [])]
+    picture, problem = result(sweep, index), sweep.value(index, "problem")
+    size = None if picture is None else another_size(sweep, index, picture)
+    return [*warnings_of(sweep, index), *filter(None, (problem, size))]
 
 
 # --- pictures -------------------------------------------------------------------------------------
@@ -310,16 +311,17 @@ def _sort_key(value: Any) -> Any:
 
 
 def _every_run(sweep: Sweep) -> dict[str, Any]:
-    """A line for each run; its warnings last, where any run has some."""
+    """A line for each run; its warnings behind the axes, where any run has some."""
     table = metrics_table(sweep).drop(columns=["command", "problem", "warnings"], errors="ignore")
     labels = {axis.key: axis.label for axis in sweep.axes}
     headings = [labels.get(str(c)) or quantity(str(c)).label for c in table.columns]
     lines = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
     warned = [warnings_of(sweep, index) for index in sweep.runs.index]
     if any(warned):
-        headings.append("warnings")
+        place = len(sweep.axes)
+        headings.insert(place, "warnings")
         for line, each in zip(lines, warned, strict=True):
-            line.append({"warnings": each, "sort": len(each), "text": "–"})
+            line.insert(place, {"warnings": each, "sort": len(each), "text": "–"})
     return {"headings": headings, "lines": lines}
 
 

@@ -92,8 +92,7 @@ class Missing:
         if not self.goes_on or self.folder is None:
             return run_command(self.overrides)
         place = f"hydra.run.dir={one_value(self.folder)}"
-        others = [each for each in self.overrides if not each.startswith("resume=")]
-        return run_command([*others, place, "resume=true"])
+        return f"{run_command(self.overrides)} {' '.join(quoted([place, 'resume=true']))}"
 
 
 @dataclass(frozen=True)
@@ -242,9 +241,14 @@ def resume_command(overrides: Sequence[str], folder: Path) -> str:
     >>> print(resume_command(["seed=0,1"], Path("outputs/my sweep")))
     python run.py -m seed=0,1 "hydra.sweep.dir='outputs/my sweep'" resume=true
     """
-    own = [each for each in overrides if not each.startswith(("resume=", "hydra.sweep.dir="))]
     place = f"hydra.sweep.dir={one_value(str(folder))}"
-    return "python run.py -m " + " ".join(quoted([*own, place, "resume=true"]))
+    words = quoted([*_from_the_start(overrides), place, "resume=true"])
+    return "python run.py -m " + " ".join(words)
+
+
+def _from_the_start(overrides: Iterable[str]) -> list[str]:
+    """Overrides without what let the jobs go on in a folder."""
+    return [each for each in overrides if _key(each) not in ("resume", "hydra.sweep.dir")]
 
 
 def one_value(text: str) -> str:
@@ -256,7 +260,7 @@ def one_value(text: str) -> str:
 
 
 def _command(plan: SweepPlan) -> str:
-    return "python run.py -m " + " ".join(quoted(plan.overrides))
+    return "python run.py -m " + " ".join(quoted(_from_the_start(plan.overrides)))
 
 
 def quoted(overrides: Sequence[str]) -> list[str]:
@@ -494,4 +498,4 @@ def printable(text: str) -> str:
 def run_command(overrides: Sequence[str]) -> str:
     """The command that makes one run of a sweep again, alone."""
     alone = ["hydra.mode=RUN"] if any(o.startswith("study=") for o in overrides) else []
-    return "python run.py " + " ".join(quoted([*overrides, *alone]))
+    return "python run.py " + " ".join(quoted([*_from_the_start(overrides), *alone]))

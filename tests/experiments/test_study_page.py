@@ -53,9 +53,11 @@ def test_remarks_are_kept_and_stand_apart_from_the_table(
 
 
 def test_a_free_sweep_is_refused_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", [])
     free = run_sweep(tmp_path / "free", "seed=0,1", "task=texture")
-    with pytest.raises(SystemExit, match="not a study's sweep"):
+    with pytest.raises(SystemExit, match="2"):
         write(tmp_path / "studies.md", free)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "not a study's sweep" in line

@@ -130,6 +130,22 @@ def test_what_a_killed_report_left_is_in_nobodys_way(tmp_path: Path) -> None:
     assert (tmp_path / "report" / "a.txt").read_text() == "later"
 
 
+def test_two_reports_at_once_do_not_mix(tmp_path: Path) -> None:
+    with replacing(tmp_path) as staged:
+        write_later_report(staged)
+        with pytest.raises(InputError, match="another report is at work"):
+            earlier_report(tmp_path)
+    assert (tmp_path / "report" / "a.txt").read_text() == "later"
+    assert {file.name for file in tmp_path.iterdir()} == {"report", "report.html"}
+
+
+def test_a_mark_that_is_no_text_claims_nothing_else(tmp_path: Path) -> None:
+    write(OwnFiles(tmp_path), "a.txt")
+    with (tmp_path / MARK).open("ab") as mark:
+        mark.write(b"\xff\xfe\0\n")
+    assert OwnFiles(tmp_path).names() == ["a.txt"]
+
+
 def outside(folder: Path) -> Path:
     """A folder of somebody, beside the report's."""
     (folder / "elsewhere").mkdir()

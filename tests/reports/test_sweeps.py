@@ -179,6 +179,7 @@ def test_a_job_that_went_on_elsewhere_is_not_missing(tmp_path: Path) -> None:
     sweep = load_sweep([tmp_path])
     assert not sweep.missing
     assert not sweep.resume
+    assert sweep.command == "python run.py -m "
     assert [axis.key for axis in sweep.axes] == ["seed"]
 
 
@@ -253,6 +254,7 @@ def test_nothing_to_read(tmp_path: Path, name: str) -> None:
 
 def test_commands_can_be_pasted() -> None:
     assert run_command(["seed=1"]) == "python run.py seed=1"
+    assert run_command(["seed=1", "resume=true"]) == "python run.py seed=1"
     listed = run_command(["study=weights", "style_layers=[a,b]"])
     assert listed == 'python run.py study=weights "style_layers=[a,b]" hydra.mode=RUN'
     assert run_command(["style=a$b.jpg"]) == "python run.py 'style=a$b.jpg'"

@@ -4,16 +4,21 @@ import csv
 import json
 import re
 import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from nst.errors import InputError
+from nst.errors import InputError, Interruption
+from nst.reports.drawing.curves import loss_curves
 from nst.reports.findings.claims import Answer, Claim, Verdict
 from nst.reports.findings.judging import ClaimFinding, StudyFinding
 from nst.reports.sweeps import load_sweep
 from nst.reports.write import Choices, claims_table, report, write_report
 from tests.reports.sweeping import run_sweep
+from tests.reports.synthetic import stub_measuring, synthetic_sweep
 
 
 def test_sheets_figures_and_table_stand_beside_the_page(layers_and_seeds: Path) -> None:
@@ -119,6 +124,58 @@ def test_a_page_of_before_does_not_look_new_where_the_report_fails(
     assert "This page is of an earlier report" in page.read_text(encoding="utf-8")
     monkeypatch.undo()
     assert "earlier report" not in report([layers_and_seeds]).read_text(encoding="utf-8")
+
+
+@contextmanager
+def full_disk(room: int) -> Iterator[None]:
+    """No file grows beyond so many bytes, as where a disk is full."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.fixture
+def with_curves_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure nothing, and draw one figure."""
+    stub_measuring(monkeypatch)
+    monkeypatch.setattr(
+        "nst.reports.write.general_figures", lambda *how: {"loss_curves": loss_curves(*how)}
+    )
+
+
+@pytest.mark.parametrize("room", [0, 2_000, 50_000])
+def test_a_full_disk_is_one_line_and_leaves_the_earlier_report(
+    tmp_path: Path, room: int, with_curves_alone: None
+) -> None:
+    folder = synthetic_sweep(tmp_path, "seed=0,1")
+    report([folder])
+    before = everything(folder)
+    assert len(before["report.html"]) > 50_000
+    with full_disk(room), pytest.raises(InputError, match="no report can be written") as error:
+        report([folder])
+    assert "\n" not in str(error.value)
+    assert everything(folder) == before
+    assert report([folder]).is_file()
+
+
+def test_a_signal_while_a_report_is_drawn_leaves_the_earlier_one(
+    tmp_path: Path, with_curves_alone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise Interruption(signal.SIGTERM)
+
+    folder = synthetic_sweep(tmp_path, "seed=0,1")
+    report([folder])
+    before = everything(folder)
+    for step in ("save_figure", "render"):
+        monkeypatch.setattr(f"nst.reports.write.{step}", interrupted)
+        with pytest.raises(Interruption):
+            report([folder])
+        assert everything(folder) == before
 
 
 def test_who_asks_for_a_report_chooses_width_judge_and_panels(layers_and_seeds: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from nst.config.layers import resolve, stride
 from nst.errors import InputError
-from nst.pictures.health import is_flat, is_noise
+from nst.pictures.health import is_flat, is_noise, spread
 from nst.pictures.measures import neighbor_correlation
 from nst.reports.measuring.differences import pixels_if_any
 from nst.reports.sweeps import Sweep
@@ -135,12 +135,8 @@ def _not_a_picture(sweep: Sweep, index: int, values: Mapping[str, float]) -> str
     image = pixels_if_any(file)
     if image is None:
         return "its image.png cannot be read"
-    size = [sweep.value(index, key) for key in ("width", "height")]
-    if None not in size and tuple(map(int, size)) != image.shape[1::-1]:
-        is_, was = (f"{int(w)} × {int(h)}" for w, h in (image.shape[1::-1], size))
-        return f"its image.png has {is_} pixels, where its record says {was}"
     if is_flat(image):
-        return f"its picture is flat (standard deviation {image.std():.1f} of 255)"
+        return f"its picture is flat (standard deviation {spread(image):.1f} of 255)"
     agree = neighbor_correlation(image.astype(np.float64).mean(2))
     rough, own = (values.get(key, math.nan) for key in ("roughness", "original_neighbors"))
     if not is_noise(agree, rough, own):

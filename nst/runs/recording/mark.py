@@ -33,7 +33,7 @@ class Mark:
         self._file, self._head = folder / name, head
         self._sums: dict[str, str] = {}
         if self.is_genuine():
-            for line in self._file.read_text(encoding="utf-8").splitlines():
+            for line in self._file.read_text(encoding="utf-8", errors="replace").splitlines():
                 digest, _, entry = line.partition("  ")
                 if accepts(entry):
                     self._sums[entry] = digest  # the last line of a name counts
@@ -42,9 +42,9 @@ class Mark:
         return name in self._sums
 
     def is_genuine(self) -> bool:
-        """Whether the file is a mark, and not something else of that name."""
-        head = self._head.encode()
-        return self._file.is_file() and self._file.read_bytes()[: len(head)] == head
+        """Whether the file is a mark, and not something else of that name, or elsewhere."""
+        head, is_here = self._head.encode(), self._file.is_file() and not self._file.is_symlink()
+        return is_here and self._file.read_bytes()[: len(head)] == head
 
     def is_foreign(self) -> bool:
         """Whether something else has the name of the mark."""

@@ -94,14 +94,17 @@ def find_records(root: str | Path) -> list[FoundRecord]:
 
 def folders_below(root: Path) -> list[Path]:
     """A folder and all below it, sorted; without hidden ones and without following links."""
-
-    def tell(error: OSError) -> None:
-        log.warning("%s cannot be read, and is left out: %s", error.filename, error.strerror)
-
-    folders = []
-    for folder, inside, _ in os.walk(root, onerror=tell):
-        inside[:] = [name for name in inside if not name.startswith(".")]
-        folders.append(Path(folder))
+    folders, waiting = [], [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                inside = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
+        except OSError as error:
+            log.warning("%s cannot be read, and is left out: %s", folder, error.strerror)
+            continue
+        folders.append(folder)
+        waiting += [folder / name for name in inside if not name.startswith(".")]
     return sorted(folders)
 
 
@@ -154,6 +157,10 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
@@ -176,7 +183,7 @@ def _may_be_null(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 _KINDS: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
     (_is_object, "an object", "config backbone images versions memory"),
-    (_is_losses, "an object of numbers", "losses losses_unweighted terms terms_unweighted"),
+    (_is_losses, "an object of numbers alone", "losses losses_unweighted terms terms_unweighted"),
     (_is_texts, "a list of texts", "overrides warnings"),
     (
         _may_be_null(_is_text),
@@ -198,6 +205,7 @@ _KINDS: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
         "steps restarts seed width height threads batch config.seed config.size "
         "config.optimizer.steps",
     ),
+    (_may_be_null(_is_switch), "true or false", "config.report.enabled"),
     (
         _may_be_null(_is_layers),
         "a layer or a list of layers",
@@ -214,7 +222,7 @@ def _wrong(values: Mapping[str, Any]) -> str:
     for key, value in (*values.items(), *_flat(values)):
         check, expected = _EXPECTED.get(key, (None, ""))
         if check is not None and not check(value):
-            return f"its {key} is {_described(value)}, where it should be {expected}"
+            return f"its {key} should be {expected}, and is {_described(value)}"
     return ""
 
 
@@ -236,7 +244,7 @@ def load_trace(folder: Path) -> pd.DataFrame:
         :func:`nst.runs.recording.trace.losses_of_step`). A last line without its end is left out.
 
     Raises:
-        InputError: no such file, or no step in it.
+        InputError: no such file, or none with these columns.
     """
     file = folder / "trace.csv"
     try:
@@ -250,7 +258,4 @@ def load_trace(folder: Path) -> pd.DataFrame:
     if not {"step", "total"} <= set(table):
         raise InputError(f"{file} is no run's trace: it has no columns step and total")
     table = table.apply(pd.to_numeric, errors="coerce")
-    table = table[table["step"].notna()].reset_index(drop=True)
-    if table.empty:
-        raise InputError(f"{file} has no step")
-    return table
+    return table[table["step"].notna()].reset_index(drop=True)

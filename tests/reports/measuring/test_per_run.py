@@ -127,8 +127,12 @@ def test_problems_are_text_or_none_and_together_one_text(tmp_path: Path) -> None
     runs = measured(sweep_of(folders, seed=["0", "1"]), MEAN).runs
     assert runs["too_short"].tolist() == [None, None]
     first, second = runs["problem"]
-    assert first == "its picture is flat (standard deviation 0.0 of 255)"
-    assert second == f"{first}; its picture is that of seed 0"
+    flat_text, trace_text = (
+        "its picture is flat (standard deviation 0.0 of 255)",
+        "it has no trace.csv",
+    )
+    assert first == f"{flat_text}; {trace_text}"
+    assert second == f"{flat_text}; its picture is that of seed 0; {trace_text}"
 
 
 def test_measuring_again_changes_nothing(tmp_path: Path) -> None:
