@@ -142,8 +142,8 @@ def test_what_a_report_writes_holds_names_as_text(written: Path) -> None:
         assert len(rows) == 1 + len(NAMES)
         cells = [cell for row in rows for cell in row if not re.fullmatch(r"[-+\d.e]*", cell)]
         assert [cell for cell in cells if cell.lstrip()[:1] in "=+-@|%"] == []
-    for file in written.glob("*.svg"):
-        tags = {each.tag.rpartition("}")[2] for each in ET.parse(file).iter()}
+    for drawing in written.glob("*.svg"):
+        tags = {each.tag.rpartition("}")[2] for each in ET.parse(drawing).iter()}
         assert not tags & {"script", "image", "foreignObject", "a"}
 
 
