@@ -67,6 +67,7 @@ def replacing(target: Path, partial: Path | None = None) -> Iterator[Path]:
     partial = partial or target.with_name(f".{target.name}.part")
     with named(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)  # what is left of an earlier one, or a link to elsewhere
         try:
             yield partial
             replace(partial, target)
