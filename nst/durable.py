@@ -16,7 +16,9 @@ from filelock import FileLock, Timeout
 
 from nst.errors import InputError
 
-LOCK = ".nst-lock"
+
+class InUseError(InputError):
+    """Another program is at work in a folder."""
 
 
 def flush(file: Path) -> None:
@@ -81,6 +83,11 @@ def write_text(target: Path, text: str) -> None:
         partial.write_bytes(text.encode())
 
 
+def lock_name(whose: str) -> str:
+    """The file that :func:`in_use` holds."""
+    return f".nst-{whose}-lock"
+
+
 @contextmanager
 def in_use(folder: Path, whose: str) -> Iterator[None]:
     """Within the block, no other program takes the folder; where locks do not work, it may.
@@ -92,14 +99,15 @@ def in_use(folder: Path, whose: str) -> Iterator[None]:
         whose: what takes it, for the message: ``run`` or ``sweep``
 
     Raises:
-        InputError: another one is at work in the folder.
+        InUseError: another one is at work in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK, timeout=0)
+    file = folder / lock_name(whose)
+    lock = FileLock(file, timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise InputError(
+        raise InUseError(
             f"another {whose} is at work in {folder}; wait for its end, or choose another folder"
         ) from None
     except (NotImplementedError, OSError):  # as on some network file systems
@@ -108,5 +116,5 @@ def in_use(folder: Path, whose: str) -> Iterator[None]:
     try:
         yield
     finally:
-        (folder / LOCK).unlink(missing_ok=True)  # while it is still held
+        file.unlink(missing_ok=True)  # while it is still held
         lock.release()

@@ -18,7 +18,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from nst.command.names import quote_paths, quoted
+from nst.command.names import is_sweep, quote_paths, quoted
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
 from nst.errors import InputError, did_you_mean, printable
 
@@ -59,11 +59,12 @@ def _require_folder_to_go_on_in(arguments: Sequence[str]) -> None:
     """Refuse a run that is to go on in a folder of its own, which is new and empty every time."""
     keys = {argument.partition("=")[0].lstrip("+"): argument for argument in arguments}
     resumes = re.fullmatch(r"\+*resume=(true|yes|on|1)", keys.get("resume", ""), re.IGNORECASE)
-    if resumes and not {"hydra.run.dir", "hydra.sweep.dir"} & keys.keys():
-        raise InputError(
-            "resume=true: name the folder to go on in, as hydra.run.dir=outputs/NAME (a sweep: "
-            "hydra.sweep.dir=outputs/sweeps/NAME)"
-        )
+    alone = keys.get("hydra.mode", "").endswith("RUN") and "hydra.mode=MULTIRUN" not in arguments
+    sweeps = is_sweep(arguments) or ("study" in keys and not alone)
+    key, folder = ("hydra.sweep.dir", "outputs/sweeps") if sweeps else ("hydra.run.dir", "outputs")
+    if resumes and key not in keys:
+        what = "a sweep goes" if sweeps else "a run goes"
+        raise InputError(f"resume=true: name the folder that {what} on in, as {key}={folder}/NAME")
 
 
 def fault(arguments: Sequence[str]) -> str | None:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -24,6 +25,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from nst.command.configs import one_line
+from nst.command.names import quoted
 from nst.errors import InputError, Interruption
 
 FAILED, WRONG_INPUT = 1, 2
@@ -96,8 +98,14 @@ def said(error: Exception) -> int:
 
 def fail(text: str, status: int = WRONG_INPUT) -> int:
     """Print an error on one line; the status to end with."""
-    print(f"error: {' '.join(text.split())}", file=sys.stderr)
+    tell(f"error: {' '.join(text.split())}")
     return status
+
+
+def tell(line: str) -> None:
+    """Print a line on the error stream, if there is still a terminal behind it."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def again(arguments: Sequence[str], folder: Path, sweep: bool) -> str:
@@ -113,7 +121,9 @@ def again(arguments: Sequence[str], folder: Path, sweep: bool) -> str:
     """
     place = "hydra.sweep.dir" if sweep else "hydra.run.dir"
     kept = [a for a in arguments if a.partition("=")[0] not in (place, "resume")]
-    return shlex.join([*_program(), *kept, f"{place}={folder}", "resume=true"])
+    # Hydra would take a comma for the border between two values
+    where = quoted(str(folder)) if "," in str(folder) else str(folder)
+    return shlex.join([*_program(), *kept, f"{place}={where}", "resume=true"])
 
 
 def _program() -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
+from itertools import count
 from pathlib import Path
 
 _claimed: dict[str, str] = {}
@@ -22,18 +24,16 @@ def own_folder(path: str) -> str:
 
 
 def _claim(path: Path) -> str:
-    number, candidate = 1, path
-    while True:
-        try:
-            candidate.parent.mkdir(parents=True, exist_ok=True)
-            candidate.mkdir()
-        except FileExistsError:
-            number += 1
-            candidate = path.with_name(f"{path.name}_{number}")
-            continue
-        except OSError:
-            pass  # a disk that cannot be written to: whoever writes there will say so
-        return str(candidate)
+    candidates = itertools.chain([path], (path.with_name(f"{path.name}_{n}") for n in count(2)))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for candidate in candidates:
+            with contextlib.suppress(FileExistsError):
+                candidate.mkdir()
+                return str(candidate)
+    except OSError:
+        pass  # a place that cannot be written to: whoever writes there will say so
+    return str(path)
 
 
 def _remove_if_empty(folder: Path) -> None:

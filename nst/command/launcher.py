@@ -29,6 +29,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException
 from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from nst.config import Config, from_omegaconf
 from nst.errors import InputError, require
@@ -291,7 +292,10 @@ def _stands_at(job: _Job) -> int | str:
     from nst.runs.recording.folder import checkpoints, read_record
 
     hydra_cfg = job.composed.hydra
-    folder = Path(str(hydra_cfg.sweep.dir)) / str(hydra_cfg.sweep.subdir)
+    try:
+        folder = Path(str(hydra_cfg.sweep.dir)) / str(hydra_cfg.sweep.subdir)
+    except OmegaConfBaseException:  # it asks for what is known when the job runs
+        return 0
     if (read_record(folder) or {}).get("status") == "completed":
         return "complete"
     return max((read_checkpoint(file).step for file in checkpoints(folder)), default=0)

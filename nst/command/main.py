@@ -18,7 +18,7 @@ from nst import errors
 from nst.command import launcher
 from nst.command.arguments import prepared
 from nst.command.configs import CONF, register
-from nst.command.ending import FAILED, JobFailedError, again, ending, fail, of_the_disk, said
+from nst.command.ending import FAILED, JobFailedError, again, ending, fail, of_the_disk, said, tell
 from nst.command.names import slug
 from nst.command.plan import PlanSweep, as_written
 from nst.config import from_omegaconf
@@ -47,7 +47,12 @@ def _job(composed: DictConfig) -> None:
     Raises:
         JobFailedError: a job of a sweep has no result, and has said why.
     """
-    sleep_while_waiting()  # in a job that a launcher starts elsewhere, main() did not
+    sleep_while_waiting()  # where a launcher starts a job elsewhere, main() did neither of these
+    with listening():
+        _run(composed)
+
+
+def _run(composed: DictConfig) -> None:
     hydra_cfg = HydraConfig.get()
     sweep = hydra_cfg.mode is RunMode.MULTIRUN
     folder, name = Path(hydra_cfg.runtime.output_dir), slug(hydra_cfg.job.override_dirname)
@@ -94,10 +99,10 @@ def _last_words(given: list[str]) -> Iterator[None]:
         from nst.runs.context import relative
 
         folder = relative(folder)
-        print(f"interrupted; what was computed is in {folder}", file=sys.stderr)
-        print(f"to go on: {again(given, folder, sweep)}", file=sys.stderr)
+        tell(f"interrupted; what was computed is in {folder}")
+        tell(f"to go on: {again(given, folder, sweep)}")
         if sweep:
-            print(f"a report of what there is: {_report_command(folder)}", file=sys.stderr)
+            tell(f"a report of what there is: {_report_command(folder)}")
         raise
 
 

@@ -126,7 +126,7 @@ def replacing(folder: Path) -> Iterator[Path]:
 def _empty(staged: Path) -> None:
     """Remove what a report was writing."""
     for file in staged.iterdir():
-        if file.name != durable.LOCK:
+        if file.name != durable.lock_name("report"):
             _discard(file)
 
 

@@ -30,6 +30,7 @@ def batch_key(cfg: Config) -> str:
     for key in OWN:
         del shared[key]
     shared["threads"] = cfg.threads
+    shared["checkpoint_every"] = cfg.checkpoint_every
     shared["content_layer"], shared["style_layers"] = layer_sets(cfg)
     terms = terms_from_config(cfg).terms  # their weights may differ
     shared["loss"] = repr(terms)

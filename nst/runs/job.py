@@ -13,6 +13,7 @@ from typing import Any
 from nst.config import WEIGHTS, Config, used_images
 from nst.config.remarks import remarks
 from nst.config.samples import source_file
+from nst.durable import InUseError
 from nst.errors import InputError
 from nst.losses.terms import what_is_left_out
 from nst.pictures.files import quantize
@@ -95,7 +96,7 @@ def run_jobs(jobs: Sequence[tuple[Config, Context]]) -> list[Outcome]:
     ended = _run_or_halve([jobs[number] for number in started]) if started else []
     for number, outcome in zip(started, ended, strict=True):
         outcomes[number] = outcome
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, Exception) and not isinstance(outcome, InUseError):
             record_failure(*jobs[number], outcome)
     return [outcomes[number] for number in range(len(jobs))]
 

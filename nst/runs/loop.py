@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from nst.runs.machine import interruption
 from nst.runs.machine.busy import BusyWatch
-from nst.runs.recording.checkpoint import joined, parts
+from nst.runs.recording.checkpoint import Due, joined, part
 from nst.runs.recording.provenance import PeakMemory
 from nst.runs.recording.record import shared_results
 from nst.runs.recording.recorder import LossRows, Recorder
@@ -65,6 +65,7 @@ class Loop:
         self._peak_memory = PeakMemory(str(transfer.device))
         self._begin = time.perf_counter()
         self._last: Progress | None = None
+        self._due = Due(transfer.cfg.checkpoint_every)
 
     def run(self, state: dict[str, Any] | None) -> Progress:
         """Run to the end, or until no run is left; every run writes each of its steps.
@@ -102,22 +103,21 @@ class Loop:
         """Open sinks and traces, which counts as setup."""
         begin = time.perf_counter()
         for run in self._runs:
-            run.attempt(run.begin, self._transfer.current.objectives.exact.specs[run.number])
+            spec = self._transfer.current.objectives.exact.specs[run.number]
+            run.attempt(run.begin, spec, self._transfer.start(run.number))
         opening = time.perf_counter() - begin
         self._setup, self._begin = self._setup + opening, self._begin + opening
 
     def _save_checkpoints(self, step: int, rows: LossRows) -> None:
-        due = [run for run in self._runs if run.checkpoint_is_due(step)]
-        if due:
+        """All at the same step, so that they go on as a batch; one by one, being large."""
+        if self._due(step):
+            began = time.monotonic()
             rows.write()
-            for run, state in zip(self._runs, self._states(), strict=True):
-                if run in due and state is not None:
-                    run.attempt(run.checkpoint, state, self.where)
-
-    def _states(self) -> Sequence[dict[str, Any] | None]:
-        """Each run's state, None while a step is being made."""
-        state = self._transfer.state_dict()
-        return [None] * len(self._runs) if state is None else parts(state, len(self._runs))
+            state = self._transfer.state_dict()
+            for run in self._runs:
+                if state is not None:
+                    run.attempt(run.checkpoint, part(state, run.number), self.where)
+            self._due.took(time.monotonic() - began)
 
     @property
     def where(self) -> dict[str, Any]:
@@ -138,10 +138,14 @@ class Loop:
         )  # fmt: skip
 
     def interrupt(self, error: KeyboardInterrupt) -> None:
-        """Write down what there is of each run."""
+        """Write down what there is of each run; what goes wrong here is said, not raised."""
         if self._last is None:
             return
         number = getattr(error, "signal", signal.SIGINT)
-        shared, where = self.results(self._last), self.where
-        for run, state in zip(self._runs, self._states(), strict=True):
-            run.attempt(run.interrupt, number, state, where, shared)
+        try:
+            shared, state = self.results(self._last), self._transfer.state_dict()
+            for run in self._runs:
+                own = None if state is None else part(state, run.number)
+                run.attempt(run.interrupt, number, own, self.where, shared)
+        except Exception:
+            log.exception("not all that there is could be written")

@@ -175,6 +175,7 @@ class Transfer:
             yield done
         for number, (size, steps) in enumerate(passes[first:], start=first):
             if number > first:
+                self._between = None
                 self.current = self._pass(size)
                 self._fell_back += [self._checked.fell_back] if self._checked else []
                 done = replace(done, images=resize(done.images, self.current.output))
@@ -229,7 +230,8 @@ class Transfer:
             latest = Progress(before + step.index, seconds, step.images, step.terms, total, settled)
             self._between = _Between(number, optimizer, restarts, latest)
             yield latest
-            self._between = None  # while a step is being made, there is no state to go on from
+            if step.index < steps:  # while a step is being made, there is no state to go on from
+                self._between = None
 
     def state_dict(self) -> dict[str, Any] | None:
         """What :meth:`run` needs to go on after the step that it has yielded last.
@@ -273,9 +275,13 @@ class Transfer:
         loaded = {key: load_image(*key).to(self.device) for key in dict.fromkeys(sources)}
         return tuple(loaded[key] for key in sources)
 
+    def start(self, number: int) -> Tensor:
+        """The start image of one of the runs (1, 3, H, W)."""
+        return self._start(self.cfgs[number])
+
     def _start(self, cfg: Config) -> Tensor:
-        """The start image of one run (1, 3, H, W)."""
-        init, size, seeds = cfg.init, self.current.output, [cfg.seed]
+        """The start image of one run (1, 3, H, W), of the first pass's size."""
+        init, size, seeds = cfg.init, self._first.output, [cfg.seed]
         kind, distribution = start_kind(cfg), init.distribution.name
         if kind is InitKind.noise:
             return starts.noise(

@@ -77,6 +77,7 @@ def test_a_job_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
     (tmp_path / "spy.py").write_text(SPY)
     process = run(
         *BATCHED, "content=coffee,broken.png", "loss.style_weight=10,1e30,20",
+        "loss.style_layer_weights=[1e30,1,1,1,1]",
         "+hydra.callbacks.spy._target_=spy.Spy",
         cwd=tmp_path, PYTHONPATH=str(tmp_path),
     )  # fmt: skip
@@ -162,11 +163,10 @@ def test_a_batch_may_be_as_large_as_memory_allows(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_impossible_job_fails_alone_where_memory_decides(tmp_path: Path) -> None:
-    own = ("content=coffee", "content_layer=relu5_1", "size=16,32")
-    process = run(
-        *(key for key in BATCHED if not key.startswith("size=")), *own, AUTO, cwd=tmp_path
-    )
-    assert "too small" in process.stdout + process.stderr
+    cut_off(tmp_path / "broken.png")
+    process = run(*BATCHED, "content=coffee,broken.png", AUTO, cwd=tmp_path)
+    assert process.returncode == 1
+    assert "broken.png: broken or cut off" in process.stdout
     assert len(load_runs(tmp_path / "sweep")) == 1
 
 

@@ -63,7 +63,7 @@ def test_a_continued_run_equals_the_uninterrupted_one_byte_for_byte(
     record = run_job(composed(*overrides, "resume=true"), Context(parts))
     assert (parts / "image.png").read_bytes() == (whole / "image.png").read_bytes()
     assert losses(parts).equals(losses(whole))
-    for key in ("losses", "terms", "psnr", "restarts", "steps", "config_hash"):
+    for key in ("losses", "terms", "psnr", "restarts", "steps", "config_hash", "warnings"):
         assert record[key] == expected[key]
     assert (record["status"], record["resumed_at"]) == ("completed", step)
     assert set(contents(parts)) == set(contents(whole))  # the checkpoint is gone
@@ -275,3 +275,92 @@ def test_checkpoints_are_due_every_so_many_steps_or_about_every_minute(
     assert not due(14)
     now[0] += 20.0
     assert due(15)
+
+
+def test_a_second_run_leaves_the_one_at_work_alone(
+    composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused, and writes nothing into the folder."""
+    cfg = composed("optimizer.steps=2")
+    refused: list[Any] = []
+    see = Recorder.see
+
+    def second(self: Recorder, progress: Any) -> None:
+        see(self, progress)
+        if progress.step == 1 and not refused:
+            refused.append(run_jobs([(cfg, Context(run_folder))])[0])
+
+    monkeypatch.setattr(Recorder, "see", second)
+    assert run_job(cfg, Context(run_folder))["status"] == "completed"
+    assert "another run is at work" in str(refused[0])
+
+
+def test_a_signal_while_a_batch_is_written_takes_no_result_away(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first run is complete, the second goes on from its last step, which it has made."""
+    jobs = [
+        (composed("init=noise", "optimizer.steps=3", f"seed={n}"), Context(tmp_path / str(n)))
+        for n in range(2)
+    ]
+    finish = Recorder.finish
+
+    def interrupted_before_the_second(self: Recorder, *arguments: Any) -> None:
+        if self.number == 1:
+            raise Interruption(signal.SIGTERM)
+        finish(self, *arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(Interruption):
+        patched.setattr(Recorder, "finish", interrupted_before_the_second)
+        run_jobs(jobs)
+    first, second = (json.loads((c.folder / "record.json").read_text()) for _, c in jobs)
+    assert (first["status"], second["status"]) == ("completed", "interrupted")
+    assert read_checkpoint(tmp_path / "1" / CHECKPOINT).step == 3
+    cfg = composed("init=noise", "optimizer.steps=3", "seed=1", "resume=true")
+    assert run_job(cfg, jobs[1][1])["resumed_at"] == 3
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "image.png", "record.json"])
+def test_a_kill_between_claim_and_place_costs_nothing(
+    composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A file is claimed before it is put into place; the earlier one is still the run's own."""
+    interrupted(composed, run_folder, 2, monkeypatch, "optimizer.steps=4")
+    with (run_folder / ".nst-run").open("a") as mark:
+        mark.write(f"{'0' * 64}  {name}\n")
+    record = run_job(composed("optimizer.steps=4", "resume=true"), Context(run_folder))
+    assert (record["status"], record["resumed_at"]) == ("completed", 2)
+
+
+def test_a_mark_that_is_still_empty_is_no_obstacle(composed: Compose, run_folder: Path) -> None:
+    run_folder.mkdir()
+    (run_folder / ".nst-run").touch()
+    run_job(composed("optimizer.steps=1"), Context(run_folder))
+    assert run_job(composed("optimizer.steps=1"), Context(run_folder))["status"] == "completed"
+
+
+def test_a_resumed_run_that_fails_says_so_and_keeps_its_checkpoint(
+    composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(composed, run_folder, 2, monkeypatch, "optimizer.steps=4")
+    cfg = composed("optimizer.steps=4", "resume=true")
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="no more"):
+
+        def fail(*_: Any) -> None:
+            raise RuntimeError("no more")
+
+        patched.setattr(Recorder, "finish", fail)
+        run_job(cfg, Context(run_folder))
+    record = json.loads((run_folder / "record.json").read_text())
+    assert (record["status"], record["error"]) == ("failed", "no more")
+    assert run_job(cfg, Context(run_folder))["status"] == "completed"
+
+
+def test_what_cannot_be_written_does_not_hide_the_signal(
+    composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("nst.runs.loop.part", fail)
+    interrupted(composed, run_folder, 2, monkeypatch, "optimizer.steps=4")

@@ -43,8 +43,8 @@ class _Listener:
                 os.kill(os.getpid(), number)
             return
         self.heard, self.when = number, time.monotonic()
-        self.waits = self.step is not None and self.step.is_short()
-        if not self.waits:
+        self.waits = True  # also where it is raised now: a finalizer would swallow it
+        if self.step is None or not self.step.is_short():
             raise Interruption(number)
 
     def speak_up(self) -> None:
@@ -62,9 +62,10 @@ def listening() -> Iterator[None]:
     """Within the block, SIGINT, SIGTERM and SIGHUP raise :class:`nst.errors.Interruption`.
 
     Signals that whoever started the program has it ignore stay ignored, as ``nohup`` wants it.
-    Does nothing outside of the main thread, which alone hears signals.
+    Does nothing outside of the main thread, which alone hears signals, and within such a block.
     """
-    if threading.current_thread() is not threading.main_thread():
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is _listener:
         yield
         return
     before: dict[int, Any] = {}

@@ -96,26 +96,26 @@ class Due:
         self._next = time.monotonic() + max(_SECONDS, _SHARE * seconds)
 
 
-def parts(state: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
-    """The state of a batch as one state for each of its runs; all tensors begin with the runs.
+def part(state: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The state of one run of a batch; all tensors begin with the runs.
 
-    >>> state = {"step": 3, "images": torch.tensor([[1.0], [2.0]])}
-    >>> parts(state, 2)[1]
+    >>> part({"step": 3, "images": torch.tensor([[1.0], [2.0]])}, 1)
     {'step': 3, 'images': tensor([[2.]])}
     """
-    return [_part(state, number) for number in range(count)]
+    result: dict[str, Any] = _part(state, number)
+    return result
 
 
 def _part(value: Any, number: int) -> Any:
     if isinstance(value, Mapping):
         return {key: _part(inner, number) for key, inner in value.items()}
-    if isinstance(value, Tensor) and value.ndim:  # Adam's step has no dimension
-        return value[number : number + 1].clone()  # else the file would hold the whole batch
+    if isinstance(value, Tensor) and value.ndim and len(value) > 1:
+        return value[number : number + 1].cpu().clone()  # else the file would hold the whole batch
     return value
 
 
 def joined(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """States of runs as the state of a batch; the inverse of :func:`parts`.
+    """States of runs as the state of a batch; the inverse of :func:`part`.
 
     Raises:
         ValueError: states that are not of one batch, as at different steps.

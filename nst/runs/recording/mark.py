@@ -31,12 +31,12 @@ class Mark:
         """
         self.folder = folder
         self._file, self._head = folder / name, head
-        self._sums: dict[str, str] = {}
+        self._sums: dict[str, list[str]] = {}  # by name, the last claim at the end
         if self.is_genuine():
             for line in self._file.read_text(encoding="utf-8", errors="replace").splitlines():
                 digest, _, entry = line.partition("  ")
                 if accepts(entry):
-                    self._sums[entry] = digest  # the last line of a name counts
+                    self._sums.setdefault(entry, []).append(digest)
 
     def __contains__(self, name: str) -> bool:
         return name in self._sums
@@ -48,22 +48,28 @@ class Mark:
 
     def is_foreign(self) -> bool:
         """Whether something else has the name of the mark."""
-        return os.path.lexists(self._file) and not self.is_genuine()
+        is_empty = self._file.is_file() and self._file.stat().st_size == 0  # its writer was killed
+        return os.path.lexists(self._file) and not is_empty and not self.is_genuine()
 
     def names(self) -> list[str]:
         """The files that are still as they were written."""
         return [name for name in self._sums if self.owns(name)]
 
     def owns(self, name: str) -> bool:
-        """Whether a file exists and is the program's own."""
-        digest, file = self._sums.get(name), self.folder / name
-        exists = file.is_symlink() or file.is_file()
-        return digest is not None and exists and digest in (WRITING, digest_of(file))
+        """Whether a file exists and is the program's own.
+
+        It is claimed before it is put into place, so one whose replacement never came still has the
+        sum of an earlier claim.
+        """
+        sums, file = self._sums.get(name), self.folder / name
+        if not sums or not (file.is_symlink() or file.is_file()):
+            return False
+        return sums[-1] == WRITING or digest_of(file) in sums
 
     def add(self, name: str, digest: str) -> None:
         """Claim a file, before it is put into place."""
-        self._sums[name] = digest
-        head = "" if self._file.exists() else self._head
+        self._sums.setdefault(name, []).append(digest)
+        head = "" if self.is_genuine() else self._head
         with durable.named(self._file):
             with self._file.open("a", encoding="utf-8", newline="\n") as lines:
                 lines.write(f"{head}{digest}  {name}\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from nst.pictures.sheets import sheet
 from nst.runs.context import Context, relative
 from nst.runs.course import Course
 from nst.runs.recording import labels
-from nst.runs.recording.checkpoint import Checkpoint, Due, read_checkpoint
+from nst.runs.recording.checkpoint import Checkpoint, read_checkpoint
 from nst.runs.recording.folder import UNFINISHED, RunFolder, checkpoints, has_result, read_record
 from nst.runs.recording.record import facts, final_losses, group_of, similarity
 from nst.runs.recording.trace import losses_of_step, read_rows, unweighted_name
@@ -67,7 +66,7 @@ class Recorder:
         self._last: Progress | None = None
         self._values: list[float] | None = None  # weighted terms of the last step written …
         self._written = -1  # … and which step that is
-        self._due: Due | None = Due(cfg.checkpoint_every)
+        self._saves_checkpoints = True
         self._course = Course(cfg)
 
     def open(self) -> None:
@@ -118,12 +117,14 @@ class Recorder:
             error = self.outcome
         self._open.__exit__(type(error) if error else None, error, None)
 
-    def begin(self, spec: WeightedTerms) -> None:
+    def begin(self, spec: WeightedTerms, start: Tensor) -> None:
         """Open the sink and the trace, once the first step is there.
 
         Args:
             spec: this run's terms and weights, which may differ from those of the others
+            start: its start image (1, 3, H, W), also where it goes on from a checkpoint
         """
+        self._course.begin(start)
         self._spec, nothing = spec, [0.0] * len(spec.terms)
         before = [unweighted_name(kind) for kind in spec.sum_unweighted(nothing)]
         sums = [*sum_by_kind(spec.terms, nothing), *before]
@@ -153,8 +154,6 @@ class Recorder:
     def see(self, progress: Progress) -> None:
         """Remember a step's image: it is the result if no other follows."""
         self._last = progress
-        if progress.step == 0:
-            self._course.begin(self._image(progress))
 
     def write(self, step: int, seconds: float, values: list[float]) -> None:
         """Write one step: a row of the trace, and the sink."""
@@ -169,10 +168,6 @@ class Recorder:
         numbers = {name: v for name, v in losses.items() if name in self._logged and v is not None}
         self._sink.log(step, numbers)
 
-    def checkpoint_is_due(self, step: int) -> bool:
-        """Whether what the run needs to go on is to be saved."""
-        return not self.failed and self._due is not None and self._due(step)
-
     def checkpoint(self, state: dict[str, Any], where: dict[str, Any]) -> None:
         """Save what the run needs to go on; where that fails, it runs on without, and says so.
 
@@ -180,20 +175,17 @@ class Recorder:
             state: of this run, between two steps
             where: it runs, as :class:`nst.runs.recording.checkpoint.Checkpoint` has it
         """
-        self._trace.flush()  # it is to reach as far as the checkpoint does
-        self._save_checkpoint(state, where)
+        if self._saves_checkpoints:
+            self._trace.flush()  # it is to reach as far as the checkpoint does
+            self._save_checkpoint(state, where)
 
     def _save_checkpoint(self, state: dict[str, Any], where: dict[str, Any]) -> None:
-        began = time.monotonic()
         checkpoint = Checkpoint(state, self.facts["config_hash"], digests_of(self.facts), where)
         try:
             self.folder.save_checkpoint(checkpoint)
         except (OSError, RuntimeError) as error:  # torch's own is the latter, as on a full disk
             log.warning("no checkpoint could be saved, the run goes on without: %s", error)
-            self._due = None
-            return
-        if self._due:
-            self._due.took(time.monotonic() - began)
+            self._saves_checkpoints = False
 
     def interrupt(
         self, number: signal.Signals, state: dict[str, Any] | None,
@@ -206,8 +198,8 @@ class Recorder:
             state, where: as :meth:`checkpoint`; None where the last one saved has to do
             shared: what the runs of the batch have in common
         """
-        if self._last is None or self._values is None:
-            return
+        if self._last is None or self._values is None or isinstance(self.outcome, dict):
+            return  # nothing was made, or all is written
         self._steps.close()  # saves the image and closes the trace
         own = self._spec.unweighted(self._values)
         self.folder.save_record({
@@ -266,9 +258,9 @@ class Recorder:
         picture = self.folder.save_image("sheet.png", _sheet(self.cfg, originals, image))
         self._sink.log_image(self._last.step, "sheet", picture, self.context.name)
         self.folder.save_record(record)  # before W&B finishes, which may hang or fail
+        self.outcome = record
         self.folder.remove_checkpoint()
         self._sink.summarize({key: record[key] for key in _RESULTS})
-        self.outcome = record
 
 
 def digests_of(facts: Mapping[str, Any]) -> dict[str, str | None]:
@@ -317,7 +309,9 @@ def record_failure(cfg: Config, context: Context, error: Exception) -> None:
 
     A run that could not even start beside an earlier result leaves that folder as it is.
     """
-    if has_result(context.folder) and not (context.folder / UNFINISHED).is_dir():
+    begun = checkpoints(context.folder) if cfg.resume else []
+    place = begun[0] if begun else None
+    if place is None and has_result(context.folder) and not (context.folder / UNFINISHED).is_dir():
         return
     reason = " ".join(str(error).split()) or type(error).__name__
     record = {
@@ -332,7 +326,8 @@ def record_failure(cfg: Config, context: Context, error: Exception) -> None:
         "config": to_dict(cfg),
     }
     with contextlib.suppress(OSError, InputError):  # as on a full disk: the error itself is told
-        RunFolder(context.folder, keep=True).save_record(record)
+        with durable.in_use(context.folder, "run"):
+            RunFolder(context.folder, place, keep=True).save_record(record)
 
 
 class LossRows:
