@@ -25,5 +25,5 @@ def test_any_command_line_is_a_config_or_an_error_of_one_line(
     trial: Callable[[list[str]], str],
 ) -> None:
     outcomes = Outcomes()
-    search(150, 0, trial, outcomes)
+    search(100, 0, trial, outcomes)
     assert len(outcomes.counts) == 2, outcomes
