@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from hydra.errors import HydraException
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import HypothesisWarning
 from hypothesis.strategies import SearchStrategy
 
 import nst
@@ -312,7 +314,9 @@ def search(count: int, number: int, trial: Callable[[list[str]], str], outcomes:
         outcomes.count(f"{trial.__name__.removeprefix('try_')} {kind}", seconds, line)
         assert seconds < LONGEST, f"{seconds:.0f} s"
 
-    run()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HypothesisWarning)  # of how long a strategy's repr is
+        run()
 
 
 def main() -> None:
