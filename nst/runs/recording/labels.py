@@ -126,7 +126,7 @@ def encodable(text: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A config as W&B takes it: numbers that JSON does not have, and unprintable names, as text.
+    r"""A config as W&B takes it: numbers that JSON does not have, and unprintable names, as text.
 
     >>> plain({"lr": [1, float("inf")], "content": "caf\udce9.jpg"})
     {'lr': [1, 'inf'], 'content': 'caf?.jpg'}
