@@ -142,7 +142,7 @@ def test_resuming_wants_a_folder(tmp_path: Path) -> None:
     process = run("resume=true", cwd=tmp_path)
     assert process.returncode == 2
     (line,) = process.stderr.strip().splitlines()
-    assert line.startswith("error: resume=true: name the folder to go on in")
+    assert line.startswith("error: resume=true: name the folder that a run goes on in")
     assert not list(tmp_path.iterdir())
 
 

@@ -101,6 +101,7 @@ RECORD_KEYS = (
 
 @pytest.mark.parametrize("key", RECORD_KEYS)
 @pytest.mark.parametrize("study", [None, "layer_ablation"])
+@pytest.mark.slow
 def test_records_of_a_version_without_a_key_give_a_report(
     tmp_path: Path, key: str, study: str | None, quick: None
 ) -> None:
@@ -154,6 +155,7 @@ def text(file: Path) -> None:
         ("trace.csv", text, "its trace.csv cannot be read"),
     ],
 )
+@pytest.mark.slow
 def test_a_run_whose_files_are_spoilt_is_reported_and_its_cell_says_so(
     tmp_path: Path, name: str, spoil: Any, said: str | None
 ) -> None:

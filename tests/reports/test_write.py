@@ -64,6 +64,7 @@ def test_a_moved_folder_still_gives_its_report(layers_and_seeds: Path, tmp_path:
     assert report([tmp_path / "elsewhere"]).is_file()
 
 
+@pytest.mark.slow
 def test_a_report_takes_the_place_of_an_earlier_one(layers_and_seeds: Path) -> None:
     folder = layers_and_seeds
     report([folder])
@@ -99,6 +100,7 @@ def test_files_that_no_report_wrote_are_never_replaced(name: str, layers_and_see
     assert everything(folder) == before
 
 
+@pytest.mark.slow
 def test_a_table_that_was_edited_since_is_never_replaced(layers_and_seeds: Path) -> None:
     folder = layers_and_seeds
     report([folder])
@@ -111,6 +113,7 @@ def test_a_table_that_was_edited_since_is_never_replaced(layers_and_seeds: Path)
     assert after == before
 
 
+@pytest.mark.slow
 def test_a_page_of_before_does_not_look_new_where_the_report_fails(
     layers_and_seeds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

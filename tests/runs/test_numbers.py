@@ -57,6 +57,7 @@ def test_a_good_run_has_no_warnings(composed: Compose, run_folder: Path) -> None
     assert record["warnings"] == []
 
 
+@pytest.mark.slow
 def test_adam_with_a_rate_for_pixels_up_to_255_still_makes_a_picture(
     composed: Compose, run_folder: Path
 ) -> None:
@@ -67,6 +68,7 @@ def test_adam_with_a_rate_for_pixels_up_to_255_still_makes_a_picture(
     assert max(losses(run_folder)) <= 5 * losses(run_folder)[0]
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_back_in_most_steps_says_so(
     composed: Compose, run_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -108,6 +110,7 @@ def test_of_one_pass_the_start_counts(composed: Compose) -> None:
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 @pytest.mark.parametrize("key", ["content_weight", "style_weight", "tv_weight"])
 @pytest.mark.parametrize("weight", ["1e-5", "1e10"])
+@pytest.mark.slow
 def test_weights_over_fifteen_orders_of_magnitude(
     composed: Compose, run_folder: Path, optimizer: str, key: str, weight: str
 ) -> None:
@@ -131,6 +134,7 @@ LOSSES = ("balanced", "wasserstein2", "gatys2015", "chollet_keras")
         *(("white", "black"), ("red", "red")),
     ],
 )
+@pytest.mark.slow
 def test_pictures_of_one_color(
     composed: Compose, run_folder: Path, pictures: Path, loss: str, content: str, style: str
 ) -> None:
@@ -148,6 +152,7 @@ def test_pictures_of_one_color(
 
 
 @pytest.mark.parametrize("task", ["transfer", "content", "texture"])
+@pytest.mark.slow
 def test_sixteen_pixels(composed: Compose, run_folder: Path, pictures: Path, task: str) -> None:
     tiny = (f"content={pictures}/tiny.png", f"style={pictures}/tiny.png", "init=noise")
     record_of(composed, run_folder, f"task={task}", *tiny, "size=16", "optimizer.steps=8")
@@ -189,6 +194,7 @@ def test_without_any_weight_no_network_is_loaded(
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.slow
 def test_the_same_batch_again_gives_the_same_bytes(composed: Compose, precision: str) -> None:
     def images() -> torch.Tensor:
         cfgs = [

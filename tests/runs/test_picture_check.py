@@ -112,6 +112,7 @@ def test_the_smallest_pass_counts(composed: Compose, tmp_path: Path) -> None:
         check_pictures(composed(*texture, "coarse_scales=[0.25]", "optimizer.steps=9"))
 
 
+@pytest.mark.slow
 def test_each_file_is_decoded_once_in_a_run(
     composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_file_that_changed_is_read_again(composed: Compose, tmp_path: Path) ->
 
 @pytest.mark.parametrize("color", ["black", "white"])
 @pytest.mark.parametrize("size", [(1, 1), (16, 16)])
+@pytest.mark.slow
 def test_small_and_flat_pictures_make_a_picture(
     color: str, size: tuple[int, int], composed: Compose, tmp_path: Path
 ) -> None:

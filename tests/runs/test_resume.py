@@ -48,8 +48,14 @@ def interrupted(
         run_job(composed(*overrides), Context(folder))
 
 
-@pytest.mark.parametrize("step", [0, 3, 5, 8])
-@pytest.mark.parametrize("overrides", TASKS, ids=" ".join)
+EVERY = [(overrides, step) for overrides in TASKS for step in (0, 3, 5, 8)]
+FAST = [(TASKS[0], 3)]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "step"),
+    [pytest.param(*each, marks=[] if each in FAST else pytest.mark.slow) for each in EVERY],
+)
 def test_a_continued_run_equals_the_uninterrupted_one_byte_for_byte(
     composed: Compose,
     tmp_path: Path,
@@ -69,6 +75,7 @@ def test_a_continued_run_equals_the_uninterrupted_one_byte_for_byte(
     assert set(contents(parts)) == set(contents(whole))  # the checkpoint is gone
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_its_last_checkpoint(composed: Compose, tmp_path: Path) -> None:
     """What a kill leaves: a checkpoint, a trace that is longer and half a row, and no record."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -155,6 +162,7 @@ def test_a_picture_that_changed_makes_another_run(
         run_job(composed(*overrides, "resume=true"), Context(run_folder))
 
 
+@pytest.mark.slow
 def test_a_run_anew_keeps_what_an_interrupted_one_made_until_it_is_complete(
     composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +189,7 @@ def test_a_run_beside_a_complete_one_goes_on_where_it_was(
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 half an archive"])
+@pytest.mark.slow
 def test_a_broken_checkpoint_is_said(
     composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
@@ -190,6 +199,7 @@ def test_a_broken_checkpoint_is_said(
         run_job(composed("optimizer.steps=4", "resume=true"), Context(run_folder))
 
 
+@pytest.mark.slow
 def test_a_batch_goes_on_together(
     composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +227,7 @@ def test_a_batch_goes_on_together(
         assert losses(parts).equals(losses(whole))
 
 
+@pytest.mark.slow
 def test_a_batch_whose_runs_stand_at_different_steps_goes_on_one_by_one(
     composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,6 +332,7 @@ def test_a_signal_while_a_batch_is_written_takes_no_result_away(
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "image.png", "record.json"])
+@pytest.mark.slow
 def test_a_kill_between_claim_and_place_costs_nothing(
     composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

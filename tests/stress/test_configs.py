@@ -10,6 +10,7 @@ from nst.command.arguments import fault
 from tests.stress.configs import Outcomes, search, try_alone, try_swept
 
 
+@pytest.mark.slow
 def test_any_command_line_is_looked_at_without_harm() -> None:
     def look(line: list[str]) -> str:
         return "passed" if fault(line) is None else "refused"

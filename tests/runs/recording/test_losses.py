@@ -95,6 +95,7 @@ def test_a_sweep_over_a_weight_is_compared_before_the_weights(
     assert starts[1:] == pytest.approx([starts[1]] * 3, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_in_a_batch_each_run_has_its_own_weights(composed: Compose, tmp_path: Path) -> None:
     cfgs = sweep(composed, "loss.style_weight", "init=noise", "optimizer.steps=2")
     cfgs += sweep(composed, "loss.tv_weight", "loss.style_layer_weights=[0,2]", "optimizer.steps=2")

@@ -130,6 +130,7 @@ def test_another_key_is_another_chance(
     ("key", "reason"),
     [(None, "there is no key (log in with: wandb login)"), ("short", "must have 40+ characters")],
 )
+@pytest.mark.slow
 def test_without_a_key_the_run_is_offline_and_nobody_is_asked_for_one(
     composed: Compose,
     run_folder: Path,
