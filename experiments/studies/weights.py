@@ -134,7 +134,7 @@ def figures(sweep: Sweep, width: float) -> Mapping[str, Drawing]:
         )
     }
     losses = ("losses_unweighted.style", "losses_unweighted.content")
-    if all(column in sweep.runs for column in losses):
+    if pd.DataFrame({column: sweep.numbers(column) for column in losses}).notna().all(axis=1).any():
         drawn["losses"] = trade_off(sweep, *losses, color=color, marker=marker, width=width)
     return drawn
 

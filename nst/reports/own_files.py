@@ -62,8 +62,9 @@ class OwnFiles(Mark):
             file: where
             changed: {file of the report: its sum; None: it is no longer one}
         """
-        sums = {**self._sums, **changed}
-        lines = [f"{digest}  {name}\n" for name, digest in sums.items() if digest is not None]
+        kept = {name: sums[-1] for name, sums in self._sums.items()}
+        now = {**kept, **changed}
+        lines = [f"{digest}  {name}\n" for name, digest in now.items() if digest is not None]
         file.write_bytes((self._head + "".join(lines)).encode())
 
     def files_below(self, name: str) -> set[str]:

@@ -86,7 +86,9 @@ class Loop:
                     self._open()
                 for run in runs:
                     run.attempt(run.see, progress)
-                if not (first and state):  # the trace has it already
+                if first and state:
+                    rows.go_on_after(progress)
+                else:
                     rows.add(progress)
                     for run in runs:
                         run.attempt(run.snapshot, progress)

@@ -359,6 +359,10 @@ class LossRows:
                 raise
             log.warning("the losses of the last steps are lost with the device")
 
+    def go_on_after(self, progress: Progress) -> None:
+        """Begin after a step whose row is there already."""
+        self._written = progress.seconds / progress.images.shape[0]
+
     def add(self, progress: Progress) -> None:
         """Take one step's losses; write what waits where that waits for nothing."""
         self._waiting.append(
