@@ -39,6 +39,7 @@ POOLINGS = pytest.mark.parametrize("pooling", ["max", "avg", "blur"])
 
 @NETWORKS
 @POOLINGS
+@pytest.mark.slow
 def test_means_are_1_and_the_network_computes_the_same(name: str, pooling: str) -> None:
     """Every channel of every layer is what it was, over its own mean."""
     layers, images = layers_of(name), calibration_images().double()

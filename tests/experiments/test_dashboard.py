@@ -158,6 +158,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install -e '.[dashboard]'" in ends([])
 
 
+@pytest.mark.slow
 def test_help_needs_no_extra() -> None:
     command = [sys.executable, "-m", "experiments.dashboard", "--help"]
     process = subprocess.run(command, cwd=CONF.parent, capture_output=True, text=True)

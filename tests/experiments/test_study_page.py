@@ -24,6 +24,7 @@ def write(page: Path, *folders: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_page_has_command_claims_and_pictures(
     sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -37,6 +38,7 @@ def test_the_page_has_command_claims_and_pictures(
     assert all((tmp_path / "images" / name).is_file() for name in shown)
 
 
+@pytest.mark.slow
 def test_remarks_are_kept_and_stand_apart_from_the_table(
     sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

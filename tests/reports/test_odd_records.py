@@ -72,6 +72,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nst.reports.write.general_figures", lambda *_: {})
 
 
+@pytest.mark.slow
 def test_one_odd_record_leaves_a_report_of_the_others(
     quick: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -170,6 +171,7 @@ def test_a_run_whose_files_are_spoilt_is_reported_and_its_cell_says_so(
     assert (f'<div class="gap">{said}</div>' in page) == unreadable
 
 
+@pytest.mark.slow
 def test_a_sweep_without_one_readable_picture_has_a_report(tmp_path: Path) -> None:
     folder = synthetic_sweep(tmp_path, "init=noise,content", "style=ink,dabs")
     for name in ("image", "content", "style"):
@@ -178,6 +180,7 @@ def test_a_sweep_without_one_readable_picture_has_a_report(tmp_path: Path) -> No
     assert report([folder]).read_text(encoding="utf-8").count("its image.png cannot be read") >= 4
 
 
+@pytest.mark.slow
 def test_what_a_run_warned_of_is_told_beside_its_picture_and_in_the_tables(tmp_path: Path) -> None:
     folder = synthetic_sweep(tmp_path, "init=noise,content")
     file = folder / "1" / "record.json"

@@ -58,6 +58,7 @@ def in_order(text: str, *parts: str) -> bool:
     return -1 not in places and places == sorted(places)
 
 
+@pytest.mark.slow
 def test_the_page_needs_no_other_file(layers_and_seeds: Path) -> None:
     page = page_of(layers_and_seeds)
     assert all(source.startswith("data:") for source in page.sources if source)
@@ -152,6 +153,7 @@ def test_a_partial_sweep_says_what_is_missing(layers_and_seeds: Path) -> None:
     assert '<div class="gap">missing</div>' in text
 
 
+@pytest.mark.slow
 def test_paths_and_names_are_escaped(tmp_path: Path) -> None:
     picture = tmp_path / "a <b> & c.png"
     Image.linear_gradient("L").save(picture)

@@ -73,6 +73,7 @@ def check_arrived(run: ServedRun, server: WandbServer, folder: Path) -> None:
     assert json.loads(table)["data"] == ROWS
 
 
+@pytest.mark.slow
 def test_sync_uploads_a_report(report: dict[str, Any], server: WandbServer) -> None:
     log_report(**report)
     assert server.runs == {}

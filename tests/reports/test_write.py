@@ -43,12 +43,14 @@ def test_sheets_figures_and_table_stand_beside_the_page(layers_and_seeds: Path) 
     assert set(re.findall(r"(?m)^## (.*)$", captions)) == pictures
 
 
+@pytest.mark.slow
 def test_contact_sheets_come_first_among_the_pictures(layers_and_seeds: Path) -> None:
     written = write_report(load_sweep([layers_and_seeds]), layers_and_seeds)
     assert list(written.pictures)[:2] == ["contact_sheet", "loss_curves"]
     assert all(file.is_file() for file in written.pictures.values())
 
 
+@pytest.mark.slow
 def test_several_folders_stand_side_by_side(tmp_path: Path) -> None:
     a = run_sweep(tmp_path / "a", "init=noise")
     b = run_sweep(tmp_path / "b", "init=noise", "loss.tv_weight=5")
@@ -59,6 +61,7 @@ def test_several_folders_stand_side_by_side(tmp_path: Path) -> None:
     assert "loss.tv_weight = 5" in text
 
 
+@pytest.mark.slow
 def test_a_moved_folder_still_gives_its_report(layers_and_seeds: Path, tmp_path: Path) -> None:
     shutil.move(layers_and_seeds, tmp_path / "elsewhere")
     assert report([tmp_path / "elsewhere"]).is_file()
@@ -151,6 +154,7 @@ def with_curves_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("room", [0, 2_000, 50_000])
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_leaves_the_earlier_report(
     tmp_path: Path, room: int, with_curves_alone: None
 ) -> None:
@@ -181,6 +185,7 @@ def test_a_signal_while_a_report_is_drawn_leaves_the_earlier_one(
         assert everything(folder) == before
 
 
+@pytest.mark.slow
 def test_who_asks_for_a_report_chooses_width_judge_and_panels(layers_and_seeds: Path) -> None:
     choices = Choices(figure_width=7.0, judge="vgg19_mini", panels=1)
     text = report([layers_and_seeds], choices=choices).read_text(encoding="utf-8")
@@ -191,6 +196,7 @@ def test_who_asks_for_a_report_chooses_width_judge_and_panels(layers_and_seeds: 
         report([layers_and_seeds], choices=Choices(judge="vgg"))
 
 
+@pytest.mark.slow
 def test_records_of_before_the_keys_of_reports_are_read(layers_and_seeds: Path) -> None:
     for file in layers_and_seeds.rglob("record.json"):
         record = json.loads(file.read_text())

@@ -80,6 +80,7 @@ def test_a_run_that_goes_back_in_most_steps_says_so(
     assert warned == record["warnings"]
 
 
+@pytest.mark.slow
 def test_grey_by_a_recipe_for_another_network_names_total_variation(
     composed: Compose, run_folder: Path
 ) -> None:

@@ -140,6 +140,7 @@ def test_a_complete_run_of_another_config_is_no_place_to_go_on(
     assert contents(run_folder) == before
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_config_is_not_gone_on_from(
     composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_checkpoint_of_another_config_is_not_gone_on_from(
     assert (record["resumed_at"], record["steps"]) == (None, 3)
 
 
+@pytest.mark.slow
 def test_a_picture_that_changed_makes_another_run(
     composed: Compose, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +177,7 @@ def test_a_run_anew_keeps_what_an_interrupted_one_made_until_it_is_complete(
     assert not (run_folder / "unfinished").exists()
 
 
+@pytest.mark.slow
 def test_a_run_beside_a_complete_one_goes_on_where_it_was(
     composed: Compose, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,6 +309,7 @@ def test_a_second_run_leaves_the_one_at_work_alone(
     assert "another run is at work" in str(refused[0])
 
 
+@pytest.mark.slow
 def test_a_signal_while_a_batch_is_written_takes_no_result_away(
     composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

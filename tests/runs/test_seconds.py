@@ -22,6 +22,7 @@ HOUR = 3600.0
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=["forwards", "backwards"])
+@pytest.mark.slow
 def test_a_clock_that_jumps_an_hour_at_every_look_spoils_no_seconds(
     composed: Compose,
     run_folder: Path,

@@ -131,6 +131,7 @@ DIFFERENT = (
         pytest.param(["sgd", "optimizer.lr=1e-4"], marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_runs_of_one_batch_are_those_alone(composed: Compose, optimizer: list[str]) -> None:
     """But for the last bits, which every step amplifies, hence few: most of all one of L-BFGS along
     a pair that its short first step made, which the second pass leaves out."""

@@ -27,6 +27,7 @@ def test_a_case_is_its_number() -> None:
     assert len({content for _, content in map(damaged, range(200))}) > 190
 
 
+@pytest.mark.slow
 def test_damaged_pictures_are_read_or_refused_in_one_line() -> None:
     outcome = stress(500)
     assert outcome.faults == []

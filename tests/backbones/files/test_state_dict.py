@@ -97,6 +97,7 @@ def test_a_quantized_filter_is_off_by_half_a_step_of_its_scale_at_most() -> None
     assert torch.equal(again["0.bias"], torch.arange(5.0))
 
 
+@pytest.mark.slow
 def test_a_quantized_file_fills_a_network(tmp_path: Path) -> None:
     backbone = load_backbone("squeezenet1_0", "random")
     state = torchvision_state(backbone)

@@ -78,6 +78,7 @@ def sweep(composed: Compose, key: str, *overrides: str) -> list[Config]:
         ("loss.pixels.pixel_statistics.weight", "pixel_statistics"),
     ],
 )
+@pytest.mark.slow
 def test_a_sweep_over_a_weight_is_compared_before_the_weights(
     composed: Compose, tmp_path: Path, key: str, kind: str
 ) -> None:
