@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType
 
+from nst import durable
 from nst.errors import InputError
 from nst.reports.own_files import check_report_place
 
@@ -40,10 +41,7 @@ class SweepPlan:
                 report at the end would replace; nothing is written then.
         """
         self.check(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f".{PLAN}.part"
-        partial.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, folder / PLAN)
+        durable.write_text(folder / PLAN, json.dumps(asdict(self), indent=2) + "\n")
 
     def check(self, folder: Path) -> None:
         """Check that sweep and report replace nobody's files; the folder may be missing.
