@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from experiments.pictures import DOCS, picture
-from nst.command.names import slug
+from nst.command.line.names import slug
 from nst.pictures.samples import open_source
 from nst.pictures.sheets import grid
 

@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = (
-    *("errors", "durable", "config", "pictures", "backbones", "losses", "optimizers", "gradients"),
-    *("runs", "reports", "command", "experiments"),
+    *("errors", "durable", "config", "pictures", "backbones", "losses", "judges", "optimizers"),
+    *("gradients", "runs", "reports", "command", "experiments"),
 )
 MODULES = {"losses": 30, "reports": 12}
 """At most ten in a package, but for these: a loss is a file, and one that is not to grow."""
@@ -37,7 +37,7 @@ def imported(file: Path) -> set[str]:
     return {parts[1] if parts[0] == "nst" else parts[0] for parts in ours}
 
 
-SINGLE = ("errors", "durable")
+SINGLE = ("errors", "durable", "judges")
 """Modules beside the packages."""
 
 FILES = [*(ROOT / "nst").glob("*/**/*.py"), *(ROOT / "nst" / f"{name}.py" for name in SINGLE)]

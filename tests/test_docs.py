@@ -21,9 +21,9 @@ from PIL import Image
 import nst
 import nst.losses
 from experiments.backbone.settings import NarrowConfig, TrainConfig
-from nst.command import reference
-from nst.command.arguments import unknown_key
 from nst.command.configs import CONF, register
+from nst.command.help import reference
+from nst.command.line.arguments import unknown_key
 from nst.command.plan import expand_sweep, study_params
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
 from nst.losses.layer_loss import Role
@@ -171,7 +171,7 @@ def test_the_readme_is_short() -> None:
 
 def test_the_reference_is_what_its_program_writes() -> None:
     written = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert written == reference.page(), "python -m nst.command.reference docs/configuration.md"
+    assert written == reference.page(), "python -m nst.command.help.reference docs/configuration.md"
 
 
 def test_the_map_names_every_module() -> None:

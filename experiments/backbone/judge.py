@@ -35,12 +35,12 @@ from experiments.backbone.fronts import draw_fronts
 from nst.backbones.load import load_backbone
 from nst.backbones.network import Backbone
 from nst.errors import InputError
+from nst.judges import feature_correlation, gram_distance
 from nst.pictures.files import to_pil, to_uint8
 from nst.pictures.measures import psnr
 from nst.pictures.reading import open_image
 from nst.pictures.samples import load_image
 from nst.pictures.sheets import grid
-from nst.reports.measuring.judges import feature_correlation, gram_distance
 from nst.runs.transfer import Transfer
 
 STYLE_LAYERS = ("relu_1", "fire2", "fire4", "fire5", "fire7", "fire8")

@@ -3,8 +3,8 @@
 Question: what does the start image change in quality and in time?
 Command: ``python run.py -m study=init_timing``
 Cost: two starts × three seeds, 300 steps at 256 px. On the content, too, lies a little noise
-(``init.scale=0.05``), so that its seeds are repeats; published it has none
-(``init=content init.scale=0``).
+(``init.amplitude=0.05``), so that its seeds are repeats; published it has none
+(``init=content init.amplitude=0``).
 Finding: docs/studies.md.
 """
 

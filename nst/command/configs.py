@@ -15,10 +15,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nst.command import launcher
-from nst.command.arguments import fault, open_keys, unreadable
 from nst.command.folders import own_folder
-from nst.command.help import help_groups, help_keys, help_samples
-from nst.command.names import quoted, slug, unnamed_keys
+from nst.command.help.lists import help_groups, help_keys, help_samples
+from nst.command.line.arguments import fault, open_keys, unreadable
+from nst.command.line.names import quoted, slug, unnamed_keys
 from nst.config import OPEN_KEYS, Config, documented_keys, from_omegaconf, wandb_default
 from nst.config.values import explained
 from nst.errors import InputError, did_you_mean, printable

@@ -25,7 +25,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from nst.command.configs import one_line
-from nst.command.names import quoted
+from nst.command.line.names import quoted
 from nst.errors import InputError, Interruption
 
 FAILED, WRONG_INPUT = 1, 2

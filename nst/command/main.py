@@ -16,10 +16,10 @@ from omegaconf import DictConfig
 
 from nst import errors
 from nst.command import launcher
-from nst.command.arguments import prepared
 from nst.command.configs import CONF, register
 from nst.command.ending import FAILED, JobFailedError, again, ending, fail, of_the_disk, said, tell
-from nst.command.names import slug
+from nst.command.line.arguments import prepared
+from nst.command.line.names import slug
 from nst.command.plan import PlanSweep, as_written
 from nst.config import from_omegaconf
 from nst.reports.sweep_plan import SweepPlan

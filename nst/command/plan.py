@@ -18,9 +18,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nst import durable
 from nst.command import launcher
-from nst.command.arguments import open_key
 from nst.command.configs import one_line
 from nst.command.ending import said
+from nst.command.line.arguments import open_key
 from nst.config import from_omegaconf
 from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError

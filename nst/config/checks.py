@@ -166,7 +166,10 @@ def _check_numbers(cfg: Config) -> None:
         value = getattr(cfg.loss, name)
         require(0 <= value <= 1e30, f"loss.{name}", value, "a finite number, 0 to 1e30")
     init = cfg.init
-    require(0 <= init.scale <= 10, "init.scale", init.scale, "0 to 10, in units of [0, 1]")
+    require(
+        0 <= init.amplitude <= 10, "init.amplitude", init.amplitude, "0 to 10, in units of [0, 1]"
+    )
+    require(0 <= cfg.strength <= 1, "strength", cfg.strength, "0 to 1")
     require(0 <= init.mean <= 1, "init.mean", init.mean, "a grey from 0 to 1")
     blurred = init.kind is InitKind.smooth_noise
     sigma = 1.0 if init.sigma is None and not blurred else init.sigma or 0.0

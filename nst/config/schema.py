@@ -170,10 +170,11 @@ class LossConfig:
 @dataclass
 class InitConfig:
     kind: InitKind = _doc("What the optimisation starts from.", MISSING)
-    scale: float = _doc("Spread of the start's noise, in units of [0, 1]; 0: none.", 0.0)
+    amplitude: float = _doc("Spread of the start's noise, in units of [0, 1]; 0: none.", 0.0)
     mean: float = _doc("Grey that the noise is spread around, 0 to 1.", 0.5)
     distribution: Distribution = _doc(
-        "normal (scale is the standard deviation) or uniform (± scale).", Distribution.normal
+        "normal (the amplitude is the standard deviation) or uniform (± amplitude).",
+        Distribution.normal,
     )
     sigma: float | None = _doc("Blur of init=smooth_noise, in pixels.", None)
     image: str | None = _doc("Path or sample of init=image.", None)
@@ -281,6 +282,11 @@ class Config:
     content: str = _doc("Content image: a path or the name of a sample.", "astronaut")
     style: str = _doc("Style image: a path or the name of a sample.", "mosaic")
     size: int = _doc("Longest side of the result, in pixels.", 512)
+    strength: float = _doc(
+        "How much style a transfer has, with loss=balanced: from 0, the photograph, to 1, where "
+        "hardly anything of it is left.",
+        0.5,
+    )
     style_size: int | None = _doc(
         "Longest side of the style image, in pixels; smaller makes finer strokes. null: size.", None
     )
@@ -329,6 +335,17 @@ class Config:
     resume: bool = _doc(
         "Go on in the folder that hydra.run.dir (a sweep: hydra.sweep.dir) names: complete runs "
         "stay as they are, an interrupted one continues from its checkpoint.",
+        False,
+        decides_picture=False,
+    )
+    output: str | None = _doc(
+        "Also save the picture as this file: PNG, JPEG or WebP by its ending, with the config "
+        "within, so that repeat=FILE runs it again.",
+        None,
+        decides_picture=False,
+    )
+    verbose: bool = _doc(
+        "Say everything at the end of a run: losses, similarity, what the optimiser did.",
         False,
         decides_picture=False,
     )

@@ -23,10 +23,10 @@ def noise(
     size: tuple[int, int],
     *,
     mean: float = 0.5,
-    scale: float = 0.2,
+    amplitude: float = 0.2,
     distribution: str = "normal",
 ) -> Tensor:
-    """White noise around a grey: ``mean + scale · z``.
+    """White noise around a grey: ``mean + amplitude · z``.
 
     Drawn on the CPU, so that a seed gives the same image on every device.
 
@@ -34,13 +34,13 @@ def noise(
         seeds: one per image; 0 is a seed like any other
         size: (H, W)
         mean: grey level, 0 to 1
-        scale: standard deviation (``normal``) or half-width (``uniform``), in units of [0, 1]
+        amplitude: standard deviation (``normal``) or half-width (``uniform``), in units of [0, 1]
         distribution: ``normal`` or ``uniform``
 
     Returns:
         (N, 3, H, W); not clamped.
     """
-    return mean + scale * torch.stack([_draw(seed, size, distribution) for seed in seeds])
+    return mean + amplitude * torch.stack([_draw(seed, size, distribution) for seed in seeds])
 
 
 def smooth_noise(
@@ -49,7 +49,7 @@ def smooth_noise(
     *,
     sigma: float,
     mean: float = 0.5,
-    scale: float = 0.2,
+    amplitude: float = 0.2,
     distribution: str = "normal",
 ) -> Tensor:
     """Noise blurred by a Gaussian of ``sigma`` pixels, then brought back to the same spread.
@@ -60,24 +60,24 @@ def smooth_noise(
     spread = z.flatten(1).std(1)
     z = gaussian_blur(z, sigma)
     z = z * (spread / z.flatten(1).std(1).clamp_min(1e-12)).view(-1, 1, 1, 1)
-    return mean + scale * z
+    return mean + amplitude * z
 
 
 def from_image(
-    image: Tensor, seeds: Sequence[int], *, scale: float = 0.0, distribution: str = "normal"
+    image: Tensor, seeds: Sequence[int], *, amplitude: float = 0.0, distribution: str = "normal"
 ) -> Tensor:
-    """An image with noise of ``scale`` added, clamped to [0, 1], one copy per seed.
+    """An image with noise of ``amplitude`` added, clamped to [0, 1], one copy per seed.
 
     Args:
         image: (1, 3, H, W) in [0, 1]
-        seeds, scale, distribution: as :func:`noise`
+        seeds, amplitude, distribution: as :func:`noise`
 
     Returns:
         (N, 3, H, W) in [0, 1]
     """
     copies = image.expand(len(seeds), -1, -1, -1).clone()
-    if scale == 0:
+    if amplitude == 0:
         return copies
     size = (image.shape[2], image.shape[3])
     z = torch.stack([_draw(seed, size, distribution) for seed in seeds])
-    return (copies + scale * z.to(copies)).clamp(0, 1)
+    return (copies + amplitude * z.to(copies)).clamp(0, 1)

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 _HOW_TO_START_RANDOM = (
     "the start is a picture without noise, as a transfer's is; choose init=noise, or init=content "
-    "with init.scale"
+    "with init.amplitude"
 )
 
 
@@ -64,8 +64,8 @@ def announce(cfg: Config, context: Context) -> None:
     """Warn of overrides that decide nothing, and of losses that count for nothing."""
     for sentence in what_is_left_out(cfg):
         log.warning("%s", sentence)
-    if not start_is_random(cfg) and _mentions(context, "seed", "init.scale"):
-        log.warning("seed and init.scale decide nothing here: %s", _HOW_TO_START_RANDOM)
+    if not start_is_random(cfg) and _mentions(context, "seed", "init.amplitude"):
+        log.warning("seed and init.amplitude decide nothing here: %s", _HOW_TO_START_RANDOM)
     for remark in remarks(cfg, context.overrides) if context.group is None else ():
         log.warning("%s", remark)
 

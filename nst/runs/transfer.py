@@ -285,13 +285,14 @@ class Transfer:
         kind, distribution = start_kind(cfg), init.distribution.name
         if kind is InitKind.noise:
             return starts.noise(
-                seeds, size, mean=init.mean, scale=init.scale, distribution=distribution
+                seeds, size, mean=init.mean, amplitude=init.amplitude, distribution=distribution
             )
         if kind is InitKind.smooth_noise:
             assert init.sigma is not None  # the checks want it here
             return starts.smooth_noise(
                 seeds, size,
-                sigma=init.sigma, mean=init.mean, scale=init.scale, distribution=distribution,
+                sigma=init.sigma, mean=init.mean, amplitude=init.amplitude,
+                distribution=distribution,
             )  # fmt: skip
         source = {
             InitKind.content: cfg.content,
@@ -299,7 +300,9 @@ class Transfer:
             InitKind.image: str(init.image),
         }[kind]
         image = resize(load_image(source, max(size)), size)
-        return starts.from_image(image, seeds, scale=_start_scale(cfg), distribution=distribution)
+        return starts.from_image(
+            image, seeds, amplitude=_start_amplitude(cfg), distribution=distribution
+        )
 
     def _optimizer(self, start: Tensor, steps: int) -> PixelOptimizer:
         evaluator = make_evaluator(self.current.objectives, self.precision, self.memory.checkpoint)
@@ -343,15 +346,15 @@ class Transfer:
         return terms
 
 
-def _start_scale(cfg: Config) -> float:
+def _start_amplitude(cfg: Config) -> float:
     """Spread of the start's noise; ``auto`` takes the content image as it is."""
     plain = cfg.init.kind is InitKind.auto and start_kind(cfg) is InitKind.content
-    return 0.0 if plain else cfg.init.scale
+    return 0.0 if plain else cfg.init.amplitude
 
 
 def start_is_random(cfg: Config) -> bool:
     """Whether the seed decides anything."""
-    return _start_scale(cfg) > 0
+    return _start_amplitude(cfg) > 0
 
 
 def pick_device(name: str) -> torch.device:
@@ -388,5 +391,5 @@ def _require_finite(terms: Tensor) -> None:
     if not bool(torch.isfinite(terms).all()):
         raise InputError(
             "the start image's loss is not finite; check the weights (backbone.weights), "
-            "loss.* and init.scale"
+            "loss.* and init.amplitude"
         )

@@ -32,6 +32,7 @@ def test_a_place_that_cannot_hold_a_folder_is_left_to_whoever_writes_there(obsta
     assert folders.own_folder("out/12-00") == "out/12-00"
 
 
-def test_a_command_that_goes_on_reaches_hydra_whole() -> None:
+def test_a_command_that_goes_on_reaches_hydra_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["nst"])
     command = again(["-m", "seed=0,1", "resume=true", "hydra.sweep.dir=x"], Path("a,b"), True)
     assert command == """nst -m seed=0,1 'hydra.sweep.dir='"'"'a,b'"'"'' resume=true"""

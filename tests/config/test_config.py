@@ -64,7 +64,7 @@ def test_typos_and_wrong_types_fail_while_composing(override: str, message: str)
         ("loss.style_layer_weights=[1,2]", "2 weights for 5 layers"),
         ("loss.style_layer_weights=equal", "mean, sum or a list"),
         ("loss.content_layer_weights=[-1]", "0 to 1e30"),
-        ("init.scale=-1", "init.scale"),
+        ("init.amplitude=-1", "init.amplitude"),
         ("init.mean=2", "init.mean=2"),
         ("optimizer.decay_rate=0.5", "optimizer.decay_rate is for adam and sgd, not for lbfgs"),
         ("optimizer.history_size=null", "optimizer.history_size is not set; choose the optimiser"),

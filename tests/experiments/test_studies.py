@@ -109,15 +109,15 @@ def test_all_layers() -> None:
 
 SETTINGS = {  # published, free
     "loss.tv_weight": (0.0, 1.0),
-    "init.scale": (0.2, 0.05),
+    "init.amplitude": (0.2, 0.05),
     "coarse_scales": (1, "auto"),
 }
 WITH_SETTING = {
-    "layer_ablation": ("loss.tv_weight", "init.scale"),
-    "content_seeds": ("loss.tv_weight", "init.scale"),
-    "layer_grid": ("loss.tv_weight", "init.scale"),
-    "texture_layers": ("loss.tv_weight", "init.scale", "coarse_scales"),
-    "texture_seeds": ("loss.tv_weight", "init.scale", "coarse_scales"),
+    "layer_ablation": ("loss.tv_weight", "init.amplitude"),
+    "content_seeds": ("loss.tv_weight", "init.amplitude"),
+    "layer_grid": ("loss.tv_weight", "init.amplitude"),
+    "texture_layers": ("loss.tv_weight", "init.amplitude", "coarse_scales"),
+    "texture_seeds": ("loss.tv_weight", "init.amplitude", "coarse_scales"),
 }
 
 
@@ -199,7 +199,7 @@ def test_a_presets_loss_counts_for_more_than_the_studys_and_its_start_does_not()
     job = jobs("study=layer_ablation", "preset=gatys_notebook")[0]
     cfg = config(*job)
     assert cfg.loss == config("preset=gatys_notebook").loss
-    assert (cfg.init.kind, cfg.init.scale) == ("noise", 0.2)
+    assert (cfg.init.kind, cfg.init.amplitude) == ("noise", 0.2)
     assert (cfg.task, cfg.content_layer) == ("content", "conv_1")
 
 

@@ -157,7 +157,7 @@ def test_a_real_batch_never_mixes(mini: Backbone, picture: Tensor) -> None:
     """Through the network, in float32: four seeds at once give the four pictures of four runs."""
     spec = weighted_terms({"conv_4": 1.0}, {"relu_1": 0.5, "relu_5": 0.5}, style_weight=10.0)
     objective = Objective.of_pictures(mini, spec, picture, picture.flip(3))
-    images = starts.noise([0, 1, 2, 3], (24, 32), scale=0.05)
+    images = starts.noise([0, 1, 2, 3], (24, 32), amplitude=0.05)
 
     def end(images: Tensor) -> Tensor:
         return run(LBFGS(lambda x: by_autograd(objective, x), images), 8)[-1].images

@@ -28,8 +28,8 @@ def test_each_image_of_a_batch_has_its_own_seed(make) -> None:  # type: ignore[n
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
-def test_scale_and_mean(distribution: str) -> None:
-    x = starts.noise([0], (64, 64), mean=0.4, scale=0.1, distribution=distribution)
+def test_amplitude_and_mean(distribution: str) -> None:
+    x = starts.noise([0], (64, 64), mean=0.4, amplitude=0.1, distribution=distribution)
     assert x.mean().item() == pytest.approx(0.4, abs=0.005)
     spread = 0.1 if distribution == "normal" else 0.1 / 3**0.5
     assert x.std().item() == pytest.approx(spread, rel=0.03)
@@ -45,7 +45,7 @@ def test_smooth_noise_is_smooth_and_as_strong() -> None:
 def test_from_an_image() -> None:
     image = torch.rand(1, 3, 6, 6)
     assert torch.equal(starts.from_image(image, [0, 1]), image.expand(2, -1, -1, -1))
-    noisy = starts.from_image(image, [0, 1], scale=0.3, distribution="uniform")
+    noisy = starts.from_image(image, [0, 1], amplitude=0.3, distribution="uniform")
     assert noisy.min() >= 0
     assert noisy.max() <= 1
     assert (noisy - image).abs().max() <= 0.3

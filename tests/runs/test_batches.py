@@ -16,7 +16,7 @@ from tests.conftest import Compose
     [
         "seed=7",
         "init=content",
-        "init.scale=0.3",
+        "init.amplitude=0.3",
         "content=coffee content_size_is_the_same",
         "style=swirl",
         "style_size=64",

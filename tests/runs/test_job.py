@@ -76,7 +76,7 @@ def test_the_trace_has_every_term_of_every_step(composed: Compose, run_folder: P
 
 
 def test_final_losses_are_those_of_the_saved_image(composed: Compose, run_folder: Path) -> None:
-    cfg = composed("optimizer.steps=6", "optimizer.clamp=false", "init=noise", "init.scale=0.6")
+    cfg = composed("optimizer.steps=6", "optimizer.clamp=false", "init=noise", "init.amplitude=0.6")
     record = run_job(cfg, Context(run_folder))
     with Image.open(run_folder / "image.png") as image:
         saved = to_tensor(image)
@@ -113,7 +113,7 @@ def test_a_seed_that_decides_nothing_is_said(
     composed: Compose, run_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_job(composed("optimizer.steps=0", "seed=3"), Context(run_folder, overrides=["seed=3"]))
-    assert "seed and init.scale decide nothing" in caplog.text
+    assert "seed and init.amplitude decide nothing" in caplog.text
     caplog.clear()
     cfg = composed("optimizer.steps=0", "seed=3", "init=noise")
     run_job(cfg, Context(run_folder, overrides=["seed=3", "init=noise"]))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nst.backbones.network import Backbone
 from nst.command.configs import CONF
-from nst.command.help import first_comment
+from nst.command.help.lists import first_comment
 from nst.config import GROUPS, Config, layer_sets
 from nst.config.derived import pixel_format
 from nst.losses.objective import Objective
@@ -134,7 +134,7 @@ def test_numbers_of_the_recipes(preset: Preset) -> None:
     assert (fastai.backbone.name.name, fastai.backbone.pooling.name) == ("vgg16", "avg")
     johnson = preset("neural_style")
     assert (johnson.loss.content_weight, johnson.loss.style_weight) == (5, 100)
-    assert johnson.init.scale == pytest.approx(1e-3 / 255, rel=1e-2)
+    assert johnson.init.amplitude == pytest.approx(1e-3 / 255, rel=1e-2)
     assert johnson.loss.tv_weight == pytest.approx(1e-3 / 2 * 255**2, rel=1e-4)
     tutorial = preset("pytorch_tutorial")
     assert (tutorial.loss.content_weight, tutorial.loss.style_weight) == (1, 1e6)

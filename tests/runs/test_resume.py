@@ -31,7 +31,7 @@ TASKS = [
     ["optimizer=sgd", "optimizer.steps=8", "optimizer.momentum=0.5"],
     ["optimizer.steps=4", "passes=[{scale: 1.5, steps: 4}]"],
     ["optimizer.steps=8", "precision=bfloat16"],
-    ["task=texture", "optimizer.steps=8", "init.scale=0.3"],
+    ["task=texture", "optimizer.steps=8", "init.amplitude=0.3"],
 ]
 
 

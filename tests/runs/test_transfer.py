@@ -71,9 +71,9 @@ def test_where_a_run_starts(composed: Compose, tmp_path: Path) -> None:
     red = start("init=image", f"init.image={tmp_path / 'red.png'}")
     assert red.shape == content.shape
     torch.testing.assert_close(red[0, 0].mean(), torch.tensor(1.0))
-    noisy = start("init=content", "init.scale=0.25", "init.distribution=uniform")
+    noisy = start("init=content", "init.amplitude=0.25", "init.distribution=uniform")
     assert 0.05 < (noisy - content).abs().mean() < 0.25
-    smooth = start("init=smooth_noise", "init.scale=0.2")
+    smooth = start("init=smooth_noise", "init.amplitude=0.2")
     assert smooth.std() > 0.1
 
 
@@ -112,10 +112,10 @@ def test_a_loss_that_starts_infinite_is_refused(composed: Compose) -> None:
 DIFFERENT = (
     ("init=noise", "seed=0"),
     ("init=smooth_noise", "seed=1", "style=swirl", "style_size=64"),
-    ("init=content", "init.scale=0.1", "loss.style_weight=30", "loss.content_weight=2"),
+    ("init=content", "init.amplitude=0.1", "loss.style_weight=30", "loss.content_weight=2"),
     (
         "init=style",
-        "init.scale=0.1",  # at the style itself Adam's first step would be of rounding's signs
+        "init.amplitude=0.1",  # at the style itself Adam's first step would be of rounding's signs
         "style=ink",
         "loss.tv_weight=0",
         "loss.style_layer_weights=[1,0,0,2,1]",

@@ -25,9 +25,9 @@ from hypothesis.errors import HypothesisWarning
 from hypothesis.strategies import SearchStrategy
 
 import nst
-from nst.command.arguments import fault
 from nst.command.configs import CONF, one_line
-from nst.command.names import quote_paths, slug
+from nst.command.line.arguments import fault
+from nst.command.line.names import quote_paths, slug
 from nst.command.plan import expand_sweep
 from nst.config import GROUPS, config_hash, documented_keys, to_dict
 from nst.config.remarks import remarks
@@ -164,7 +164,7 @@ _USUAL = {
     **{"checkpoint_every": ["auto", "50"], "gradient_checkpointing": ["true", "auto"]},
     **{"report.judge": ["auto", "vgg19"], "report.figure_width": ["7"], "seed": ["0", "3"]},
     **{"loss.style_layer_weights": ["mean", "sum"], "loss.content_layer_weights": ["mean", "[1]"]},
-    **{"optimizer.steps": ["0", "20"], "optimizer.lr": ["0.5", "1"], "init.scale": ["0.1"]},
+    **{"optimizer.steps": ["0", "20"], "optimizer.lr": ["0.5", "1"], "init.amplitude": ["0.1"]},
 }
 
 

@@ -26,7 +26,7 @@ BAD = (
     ("loss.content_weight=1e12",),
     ("task=content", "optimizer=adam", "optimizer.lr=1000"),
     ("task=content", "init=content", "loss.tv_weight=0"),
-    ("task=texture", "init=noise", "init.scale=0.5", "optimizer=adam", "optimizer.lr=1e-6"),
+    ("task=texture", "init=noise", "init.amplitude=0.5", "optimizer=adam", "optimizer.lr=1e-6"),
     ("task=texture", "loss.tv_weight=1e6"),
     ("content={folder}/black.png",),
     ("style={folder}/white.png",),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nst.command.arguments import fault
+from nst.command.line.arguments import fault
 from tests.stress.configs import Outcomes, search, try_alone, try_swept
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from torch import Tensor
 
 from nst.errors import InputError
+from nst.judges import Judge, held_out_judge
 from nst.pictures.files import to_tensor
 from nst.pictures.measures import (
     edge_correlation,
@@ -22,7 +23,6 @@ from nst.pictures.measures import (
 )
 from nst.pictures.reading import open_image
 from nst.reports.measuring.differences import pixels, pixels_if_any
-from nst.reports.measuring.judges import Judge, held_out_judge
 from nst.reports.measuring.trust import PROBLEMS, problems
 from nst.reports.sweeps import Sweep
 

@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 from torch import Tensor
 
+from nst.judges import Judge
 from nst.pictures.measures import layout_correlation
 from nst.reports.findings.judging import StudyFinding, judge
 from nst.reports.findings.studies import study_names
-from nst.reports.measuring.judges import Judge
 from nst.reports.measuring.per_run import MEASURES, measured
 from nst.reports.measuring.trust import PROBLEMS
 from nst.reports.sweeps import Axis, Sweep

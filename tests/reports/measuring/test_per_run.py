@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from nst.errors import InputError
+from nst.judges import Judge
 from nst.pictures.files import to_uint8
 from nst.pictures.samples import load_image
-from nst.reports.measuring.judges import Judge
 from nst.reports.measuring.per_run import MEASURES, MOST_STYLES, judge_of, measured
 from nst.reports.measuring.trust import PROBLEMS
 from nst.reports.sweeps import Axis, Sweep, load_sweep

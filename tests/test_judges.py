@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from nst import judges
 from nst.backbones.load import load_backbone
 from nst.config.layers import BACKBONES, canonical
 from nst.errors import InputError
+from nst.judges import Judge, feature_correlation, gram_distance, held_out_judge
 from nst.pictures.samples import load_image
-from nst.reports.measuring import judges
-from nst.reports.measuring.judges import Judge, feature_correlation, gram_distance, held_out_judge
 
 STEERED = [
     # networks that made the pictures, who judges, whether it is neutral

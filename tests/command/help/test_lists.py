@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 
 from nst.command.configs import CONF
-from nst.command.help import default_choices, first_comment, help_groups, help_keys, help_samples
+from nst.command.help.lists import (
+    default_choices,
+    first_comment,
+    help_groups,
+    help_keys,
+    help_samples,
+)
 from nst.config import GROUPS, documented_keys
 from nst.config.samples import SAMPLES
 

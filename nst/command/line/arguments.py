@@ -18,7 +18,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from nst.command.names import is_sweep, quote_paths, quoted
+from nst.command.line.names import is_sweep, quote_paths, quoted
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
 from nst.errors import InputError, did_you_mean, printable
 

@@ -1,6 +1,6 @@
 """The page docs/configuration.md: every group, key, loss and layer name, from the code itself.
 
-``python -m nst.command.reference docs/configuration.md`` writes it again.
+``python -m nst.command.help.reference docs/configuration.md`` writes it again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, get_args
 import yaml
 
 from nst.command.configs import CONF, compose
-from nst.command.help import default_choices, first_comment
+from nst.command.help.lists import default_choices, first_comment
 from nst.config import GROUPS, documented_keys, to_dict
 from nst.config import layers as layer_names
 from nst.config.samples import PAINTINGS, PHOTOS
@@ -25,7 +25,7 @@ from nst.losses.registry import losses, option_fields
 _HEAD = """\
 # Configuration
 
-<!-- Written by: python -m nst.command.reference docs/configuration.md -->
+<!-- Written by: python -m nst.command.help.reference docs/configuration.md -->
 
 A run is described by keys. `python run.py key=value …` sets a key, `group=choice` sets all keys
 that a file of `conf/GROUP/` names, and later settings win over earlier ones. In Python,

@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import ChoiceSweep
 
 import nst
 from nst.command.configs import CONF, register
-from nst.command.names import quote_paths, slug
+from nst.command.line.names import quote_paths, slug
 from nst.command.plan import expand_sweep
 from nst.errors import InputError
 
