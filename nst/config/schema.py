@@ -302,7 +302,9 @@ class Config:
     )
     coarse_scales: Any = _doc(
         "Coarse-to-fine: optimise first at these fractions of size, as [0.25,0.5]; 1 turns it off. "
-        "auto: for a texture from noise, where 128 px are left.",
+        "auto: for a texture from noise, where 128 px are left; and for a transfer of 1024 px or "
+        "more, halves of it down to 512 or less: optimizer.steps at the smallest, then half as "
+        "many, then a quarter each.",
         "auto",
     )
     seed: int = _doc("Seed of the start's noise.", 0)
@@ -360,6 +362,7 @@ GROUPS: dict[str, str] = {
     "loss": "losses, their conventions and weights",
     "init": "the start image",
     "optimizer": "how the pixels move",
+    "quality": "how large the picture is, and how long it takes",
     "logger": "where metrics go besides the run's folder",
     "preset": "published recipes, whole",
     "study": "sweeps that answer a question of the literature, each with its report",

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+import nst
 from nst.backbones.network import Backbone
 from nst.config import config_hash
 from nst.errors import InputError
@@ -16,7 +17,7 @@ from nst.losses.objective import Objective
 from nst.losses.terms import WeightedTerms, terms_from_config, weighted_terms
 from nst.optimizers.lbfgs import LBFGS
 from nst.optimizers.steps import Step, iterate
-from nst.runs.passes import coarse_scales, style_side
+from nst.runs.passes import all_passes, coarse_scales, style_side
 from nst.runs.transfer import Progress, Transfer, pick_device
 from tests.conftest import Compose
 
@@ -206,12 +207,38 @@ def test_from_coarse_to_fine(composed: Compose) -> None:
         (("task=texture", "preset=gatys2015"), ()),
         (("task=transfer", "init=noise"), ()),
         (("task=transfer", "coarse_scales=[0.5]"), (0.5,)),
+        (("task=transfer", "size=1023"), ()),
+        (("task=transfer", "size=1024"), (0.5,)),
+        (("task=transfer", "size=3000"), (0.125, 0.25, 0.5)),
+        (("task=transfer", "size=3000", "init=noise"), (0.125, 0.25, 0.5)),
+        (("task=transfer", "size=3000", "init=image", "init.image=swirl"), ()),
+        (("task=transfer", "size=3000", "optimizer.steps=20"), ()),
+        (("task=transfer", "size=3000", "coarse_scales=1"), ()),
+        (("task=transfer", "size=3000", "preset=gatys2015"), ()),
+        (("task=content", "size=3000"), ()),
     ],
 )
 def test_when_a_run_begins_coarsely(
     composed: Compose, overrides: tuple[str, ...], expected: tuple[float, ...]
 ) -> None:
     assert coarse_scales(composed("size=256", *overrides, "backbone=vgg19_mini")) == expected
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (("size=3000",), [(375, 100), (750, 50), (1500, 25), (3000, 25)]),
+        (("quality=best",), [(512, 200), (1024, 100)]),
+        (("quality=draft",), [(256, 60)]),
+        (("quality=draft", "size=300"), [(300, 60)]),
+        (("quality=draft", "preset=gatys2015"), [(256, 500)]),
+        (("quality=good",), [(512, 100)]),
+    ],
+)
+def test_a_large_transfer_takes_most_steps_where_it_is_small(
+    overrides: tuple[str, ...], expected: list[tuple[int, int]]
+) -> None:
+    assert all_passes(nst.compose(*overrides)) == expected
 
 
 def test_a_coarse_styles_size_follows(composed: Compose) -> None:
