@@ -13,10 +13,15 @@ from typing import Any
 from nst.runs.context import relative
 from nst.runs.messages.forecast import duration
 
-CONVERGED = 0.005
-"""Share of the loss that may fall in the last tenth of the steps of a run that has converged …"""
-FALLING = 0.02
-"""… and from which on more steps would help: doubled, they would take some 10 % off the loss."""
+CONVERGED = 0.01
+"""Share of its loss that a run may lose in the last tenth of its steps, and has converged …"""
+FALLING = 0.04
+"""… and from which on more steps would help.
+
+Measured with the default network at 128 px, three transfers and a texture, 50 to 400 steps: twice
+the steps lower the loss by three to five times that share. Below 1 % one has to look for what they
+change in the picture, above 4 % (they take 13 to 50 % off the loss) one sees it at once.
+"""
 
 
 def result(record: Mapping[str, Any], folder: Path, sweep: str | None = None) -> list[str]:
@@ -69,7 +74,7 @@ def percent(share: float) -> str:
 def convergence(last_tenth: float | None) -> str:
     """How it went, from the share of its loss that a run lost in the last tenth of its steps.
 
-    >>> convergence(0.001), convergence(0.01), convergence(0.05)
+    >>> convergence(0.005), convergence(0.02), convergence(0.05)
     ('converged', 'nearly converged', 'still falling')
     """
     if last_tenth is None:

@@ -153,6 +153,6 @@ class Telling:
             log.info("%s", how_long)
             return
         self._warned = True
-        quicker = remedies(self._cfgs[0], seconds, self._device)
-        log.warning("%s; quicker: %s", how_long, quicker)
+        log.warning("%s", how_long)
+        log.info("quicker: %s", remedies(self._cfgs[0], seconds, self._device))
         log.info("Ctrl-C ends it, and keeps the picture so far")
