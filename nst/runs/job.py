@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from nst.config import WEIGHTS, Config, used_images
+from nst.config import WEIGHTS, Config, check, used_images
 from nst.config.remarks import remarks
 from nst.config.samples import source_file
 from nst.durable import InUseError
@@ -195,8 +195,9 @@ def _run_together(jobs: Sequence[tuple[Config, Context]], threads_why: str) -> l
 
 
 def _tell_plan(telling: Telling, cfg: Config) -> None:
-    """Say what is to run; a device that the machine lacks is told of when the run begins."""
+    """Say what is to run; what cannot work is told of when the run begins."""
     with suppress(InputError):
+        check(cfg)
         device = pick_device(cfg.device)
         telling.begin(device, precision_of(cfg, device), torch.get_num_threads())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from torch import Tensor
 
+from nst.judges import Judge
 from nst.pictures.files import to_uint8
 from nst.pictures.samples import load_image
 from nst.pictures.starts import noise
@@ -72,13 +73,13 @@ def test_a_large_picture_is_judged_at_256_pixels(
     composed: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
-    whole = module.Judge.content_kept
+    whole = Judge.content_kept
 
-    def spied(self: module.Judge, image: Tensor, content: Tensor) -> float:
+    def spied(self: Judge, image: Tensor, content: Tensor) -> float:
         sizes.append(tuple(image.shape[2:]))
         return whole(self, image, content)
 
-    monkeypatch.setattr(module.Judge, "content_kept", spied)
+    monkeypatch.setattr(Judge, "content_kept", spied)
     large = {"content": load_image("chelsea", 400)}
     judged(composed("task=content"), large["content"], large, None)
     assert sizes == [(170, 256)]
