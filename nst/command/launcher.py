@@ -220,12 +220,9 @@ class BatchedLauncher(Launcher):
         Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         jobs = [self._job(initial_job_idx + i, o) for i, o in enumerate(job_overrides)]
         sorted_in = batches([_key(job) for job in jobs], self._limits(jobs))
-        log.info("Launching %d jobs locally, in batches of %s", len(jobs), _sizes(sorted_in))
+        log.info("in batches of %s", _sizes(sorted_in))
         returns: dict[int, JobReturn] = {}
         for members in sorted_in:
-            for i in members:
-                named = " ".join(utils.filter_overrides(jobs[i].overrides))
-                log.info("\t#%d : %s", jobs[i].number, named)
             batch = _Batch([jobs[i] for i in members], self._start)
             token = _current.set(batch)
             try:

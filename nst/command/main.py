@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from nst.command.ending import FAILED, JobFailedError, again, ending, fail, of_t
 from nst.command.line.arguments import prepared
 from nst.command.line.names import slug
 from nst.command.plan import PlanSweep, as_written
+from nst.command.remaining import job_line
 from nst.config import from_omegaconf
 from nst.reports.sweep_plan import SweepPlan
 from nst.runs.machine.interruption import listening
@@ -62,7 +63,11 @@ def _run(composed: DictConfig) -> None:
         from nst.runs.context import Context
 
         overrides = as_written(hydra_cfg.overrides.task)
-        launcher.run_job(cfg, Context(folder, name, group, overrides))
+        number = int(hydra_cfg.job.num) if sweep else 0
+        line = _job_line(group, number, overrides)
+        context = Context(folder, name, group, overrides, line, later=number > 0)
+        record = launcher.run_job(cfg, context)
+        PlanSweep.remaining.end(number, record)
     except KeyboardInterrupt as error:
         if _Run.folder is None:  # else another job of its batch has said so
             _Run.folder = folder
@@ -77,6 +82,13 @@ def _run(composed: DictConfig) -> None:
         else:
             log.error("%s", reason)
         raise JobFailedError(reason or str(error)) from error
+
+
+def _job_line(group: str | None, number: int, overrides: Sequence[str]) -> str:
+    """Which job of a sweep begins; nothing for a single run."""
+    if group is None:
+        return ""
+    return job_line(Path(group), number, overrides, PlanSweep.remaining)
 
 
 class _Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -21,10 +22,13 @@ from nst.command import launcher
 from nst.command.configs import one_line
 from nst.command.ending import said
 from nst.command.line.arguments import open_key
-from nst.config import from_omegaconf
+from nst.command.remaining import Remaining
+from nst.config import Config, from_omegaconf
 from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
+
+log = logging.getLogger(__name__)
 
 
 class PlanSweep(Callback):
@@ -35,6 +39,9 @@ class PlanSweep(Callback):
 
     in_use = ExitStack()
     """Holds the folder until the program ends."""
+
+    remaining = Remaining()
+    """How long its jobs take."""
 
     def on_multirun_start(self, config: Any, **kwargs: Any) -> None:
         """Compose and check each job; stop with one line that names the first one that is wrong.
@@ -75,11 +82,12 @@ def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
     for number, job in enumerate(jobs):
         try:
             composed, folder = _compose_job(config, number, job)
-            _check(composed)
+            cfg = _check(composed)
             if folder in folders:
                 raise InputError(launcher.shared_folder(folder))
             if folder is not None:
                 folders.add(folder)
+            PlanSweep.remaining.expect(cfg, cfg.resume and _is_complete(folder))
         except (InputError, HydraException) as error:
             text = one_line(error) if isinstance(error, HydraException) else error
             raise InputError(f"job {','.join(job)}: {text}") from error
@@ -125,8 +133,15 @@ def _compose_job(composed: Any, number: int, job: Sequence[str]) -> tuple[Any, P
     return whole, folder
 
 
-def _check(composed: Any) -> None:
-    """The config, its losses' own options, and its pictures as far as their heads tell.
+def _is_complete(folder: Path | None) -> bool:
+    """Whether a job's folder holds its result, as far as its record says so."""
+    from nst.runs.recording.folder import read_record
+
+    return folder is not None and (read_record(folder) or {}).get("status") == "completed"
+
+
+def _check(composed: Any) -> Config:
+    """Check a config, its losses' own options, and its pictures as far as their heads tell.
 
     The latter two need torch, which is needed anyway.
     """
@@ -136,6 +151,7 @@ def _check(composed: Any) -> None:
 
     terms_from_config(cfg)
     check_pictures(cfg)
+    return cfg
 
 
 def _write_plan(
@@ -153,6 +169,9 @@ def _write_plan(
     PlanSweep.in_use.enter_context(durable.in_use(folder, "sweep"))
     plan.write(folder)
     PlanSweep.folder = folder
+    from nst.runs.context import relative
+
+    log.info("%d job%s in %s", len(jobs), "" if len(jobs) == 1 else "s", relative(folder))
 
 
 def _check_same(before: SweepPlan | None, now: SweepPlan, folder: Path) -> None:

@@ -102,7 +102,7 @@ def test_jobs_that_cannot_share_run_in_batches_of_their_own(tmp_path: Path) -> N
         cwd=tmp_path,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
-    assert "Launching 6 jobs locally, in batches of 2, 1, 2, 1" in process.stdout
+    assert "6 jobs in sweep\nin batches of 2, 1, 2, 1\njob 1 of 6: " in process.stdout
     table = load_runs(tmp_path / "sweep")
     assert table["batch"].tolist() == [2, 2, 1, 2, 2, 1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -58,7 +59,11 @@ def test_the_plain_command(tmp_path: Path) -> None:
     assert len(list((folder / "snapshots").iterdir())) == 3
     assert list(folder.glob("wandb/offline-run-*"))
     assert len(pd.read_csv(folder / "trace.csv")) == 3
-    assert "image.png" in process.stdout
+    plan, picture, kept, went = process.stdout.splitlines()
+    assert plan.startswith("astronaut in the style of mosaic, 32×32, vgg16_mini on the CPU (")
+    assert tmp_path / picture == folder / "image.png"
+    assert re.fullmatch(r"keeps \d+ % of the content and has taken on \d+ % of the style", kept)
+    assert went.endswith(": more would help, as optimizer.steps=4")
 
 
 @pytest.mark.slow
@@ -70,6 +75,13 @@ def test_a_sweep_runs_as_written(tmp_path: Path) -> None:
     table = load_runs(tmp_path / "outputs")
     assert table["config.content_layer"].tolist() == ["conv_1", "conv_4", "conv_8"]
     assert table["config_hash"].nunique() == 3
+    lines = process.stdout.splitlines()
+    assert lines[0].startswith("3 jobs in outputs/")
+    jobs = [line for line in lines if line.startswith("job ")]
+    assert [line.split(":")[1] for line in jobs] == [f" content_layer=conv_{n}" for n in (1, 4, 8)]
+    assert jobs[0].startswith("job 1 of 3:")
+    assert re.match(r"job 2 of 3, about \d+ s left:", jobs[1])
+    assert sum("/image.png: " in line for line in lines) == 3
 
 
 def test_a_sweep_with_a_wrong_value_starts_no_job(tmp_path: Path) -> None:

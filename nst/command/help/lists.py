@@ -57,4 +57,5 @@ def first_comment(file: Path) -> str:
 def default_choices(conf: Path) -> dict[str, str]:
     """{group: its choice where the command line names none}."""
     entries = yaml.safe_load((conf / "config.yaml").read_text(encoding="utf-8"))["defaults"]
-    return {k: v for entry in entries if isinstance(entry, dict) for k, v in entry.items()}
+    choices = {k: v for entry in entries if isinstance(entry, dict) for k, v in entry.items()}
+    return {group: v for group, v in choices.items() if not group.startswith("override ")}

@@ -24,6 +24,7 @@ from nst.pictures.files import to_pil
 from nst.pictures.sheets import sheet
 from nst.runs.context import Context, relative
 from nst.runs.course import Course
+from nst.runs.messages.judged import judged
 from nst.runs.recording import labels
 from nst.runs.recording.checkpoint import Checkpoint, read_checkpoint
 from nst.runs.recording.folder import UNFINISHED, RunFolder, checkpoints, has_result, read_record
@@ -46,7 +47,8 @@ Outcome = dict[str, Any] | Kept | Exception
 """What became of a run: its record, as ``record.json`` holds it, or why there is none."""
 
 _RESULTS = (
-    *("losses", "losses_unweighted", "psnr", "ssim", "seconds", "seconds_per_step", "warnings"),
+    *("losses", "losses_unweighted", "psnr", "ssim", "judged", "last_tenth"),
+    *("seconds", "seconds_per_step", "warnings"),
 )
 
 
@@ -252,6 +254,8 @@ class Recorder:
             "task": self.cfg.task.name,
             **final_losses(self._spec, losses),
             **similarity(image, originals.get("content")),
+            "judged": judged(self.cfg, image, originals, self._course.start),
+            "last_tenth": self._course.last_tenth,
             **self._common(shared),
             "warnings": self._course.remarks(image, originals, self._last.step, restarts),
         }
