@@ -24,6 +24,7 @@ from experiments.backbone.settings import NarrowConfig, TrainConfig
 from nst.command.configs import CONF, register
 from nst.command.help import reference
 from nst.command.line.arguments import unknown_key
+from nst.command.line.repeat import KEY as REPEAT
 from nst.command.plan import expand_sweep, study_params
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
 from nst.losses.layer_loss import Role
@@ -214,7 +215,7 @@ def test_keys_named_in_the_pages_exist() -> None:
     configs = (TrainConfig, NarrowConfig)
     training = {item.name for config in configs for item in dataclasses.fields(config)}
     training |= {"weights.teacher", "weights.identity"}
-    placeholders = {"key", "group", "report.html"}  # the last is a file
+    placeholders = {"key", "group", "report.html", REPEAT}  # the latter are no keys of the config
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         named = re.findall(r"`(?:[^`\n]*\s)?([a-z_]+(?:\.[a-z_0-9]+)*)=[^`]*`", text)

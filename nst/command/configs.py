@@ -15,10 +15,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nst.command import launcher
-from nst.command.folders import own_folder
+from nst.command.folders import job_name, own_folder, run_name, sweep_name, varying
 from nst.command.help.lists import help_groups, help_keys, help_samples
 from nst.command.line.arguments import fault, open_keys, unreadable
-from nst.command.line.names import quoted, slug, unnamed_keys
+from nst.command.line.names import quoted, unnamed_keys
 from nst.config import OPEN_KEYS, Config, documented_keys, from_omegaconf, wandb_default
 from nst.config.values import explained
 from nst.errors import InputError, did_you_mean, printable
@@ -33,7 +33,9 @@ def register() -> None:
     launcher.register()
     ConfigStore.instance().store(name="schema", node=Config)
     resolvers: dict[str, Any] = {
-        "nst.slug": slug,
+        "nst.run_name": run_name,
+        "nst.sweep_name": sweep_name,
+        "nst.job_name": job_name,
         "nst.unnamed_keys": unnamed_keys,
         "nst.groups": lambda: help_groups(CONF),
         "nst.keys": help_keys,
@@ -42,8 +44,9 @@ def register() -> None:
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
-    # kept with the config, so that jobs in other processes have the sweep's folder too
+    # kept with the config, so that jobs, which may be in other processes, have the sweep's own too
     OmegaConf.register_new_resolver("nst.own_folder", own_folder, replace=True, use_cache=True)
+    OmegaConf.register_new_resolver("nst.varying", varying, replace=True, use_cache=True)
 
 
 def compose(*overrides: str, **values: Any) -> Config:

@@ -1,16 +1,20 @@
-"""Before the first job of a sweep: a study's axes, a check of every job, and a plan."""
+"""Before a run, and before the first job of a sweep: checks; of a sweep its axes and a plan, too.
+
+Hydra makes folders only after that, so a command that is refused leaves none.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
@@ -21,18 +25,24 @@ from nst import durable
 from nst.command import launcher
 from nst.command.configs import one_line
 from nst.command.ending import said
+from nst.command.folders import point_latest
 from nst.command.line.arguments import open_key
 from nst.command.remaining import Remaining
 from nst.config import Config, from_omegaconf
 from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
+from nst.runs.context import relative
 
 log = logging.getLogger(__name__)
 
 
 class PlanSweep(Callback):
-    """Before the first job of a sweep: its study's axes, a check of each job, a plan."""
+    """Before a run its check; before the first job of a sweep its axes, a check of each, a plan.
+
+    To Hydra, a callback that fails is worth a warning, and it goes on without. Here it ends the
+    program: what it prepares is what a run or a sweep is made of.
+    """
 
     folder: Path | None = None
     """The folder of the sweep that this process has started, once it has a plan."""
@@ -44,13 +54,18 @@ class PlanSweep(Callback):
     """How long its jobs take."""
 
     def on_multirun_start(self, config: Any, **kwargs: Any) -> None:
-        """Compose and check each job; stop with one line that names the first one that is wrong.
-
-        To Hydra, a callback that fails is worth a warning, and it goes on without. Here it ends
-        the program: what it prepares is what a sweep is made of.
-        """
+        """Compose and check each job; stop with one line that names the first one that is wrong."""
         try:
             self._plan(config)
+            point_latest(Path(config.hydra.sweep.dir))
+        except Exception as error:
+            raise SystemExit(said(error)) from error
+
+    def on_run_start(self, config: Any, **kwargs: Any) -> None:
+        """Check a single run; stop with one line that says what is wrong."""
+        try:
+            _check_run(config)
+            point_latest(Path(config.hydra.run.dir))
         except Exception as error:
             raise SystemExit(said(error)) from error
 
@@ -63,9 +78,28 @@ class PlanSweep(Callback):
         params = {**study_params(config, overrides), **(config.hydra.sweeper.params or {})}
         with open_dict(config):
             config.hydra.sweeper.params = params
+        with suppress(OmegaConfBaseException):  # of a person's own, which only a job can tell
+            str(config.hydra.sweep.subdir)  # the jobs find in its cache what varies
         jobs = expand_sweep([f"{k}={v}" for k, v in params.items()] + overrides)
         _check_jobs(config, jobs)
         _write_plan(Path(config.hydra.sweep.dir), config, overrides, jobs)
+
+
+def _check_run(config: Any) -> None:
+    """Check a run's config, its pictures, and the places that it will write to.
+
+    Raises:
+        InputError: one of them cannot work.
+    """
+    folder = Path(str(config.hydra.run.dir)).absolute()
+    with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+        config.hydra.runtime.output_dir = str(folder)  # as the job will find it
+    HydraConfig.instance().set_config(config)
+    keys = [key for key in config if key != "hydra"]
+    cfg = _check(OmegaConf.masked_copy(config, keys))
+    from nst.runs.job import check_places
+
+    check_places(cfg, folder)
 
 
 def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
@@ -78,19 +112,23 @@ def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
         launcher.check_max_batch(config.hydra.launcher.max_batch)
     if not jobs:
         raise InputError("this sweep has no jobs: one of its keys has no value, or glob() no match")
-    folders: set[Path] = set()
+    folders: set[Path | None] = set()
+    outputs: set[Path | None] = set()
     for number, job in enumerate(jobs):
         try:
             composed, folder = _compose_job(config, number, job)
             cfg = _check(composed)
-            if folder in folders:
+            output = _checked_output(cfg, folder or Path(config.hydra.sweep.dir))
+            if folder and folder in folders:
                 raise InputError(launcher.shared_folder(folder))
-            if folder is not None:
-                folders.add(folder)
+            folders.add(folder)
             PlanSweep.remaining.expect(cfg, cfg.resume and _is_complete(folder))
         except (InputError, HydraException) as error:
             text = one_line(error) if isinstance(error, HydraException) else error
             raise InputError(f"job {','.join(job)}: {text}") from error
+        if output and output in outputs:
+            raise InputError(_shared_output(output, jobs))
+        outputs.add(output)
 
 
 def as_written(overrides: Any) -> list[str]:
@@ -140,8 +178,31 @@ def _is_complete(folder: Path | None) -> bool:
     return folder is not None and (read_record(folder) or {}).get("status") == "completed"
 
 
+def _checked_output(cfg: Config, folder: Path) -> Path | None:
+    """Where a job's picture goes, beside its folder; None where ``output`` is not given."""
+    from nst.runs.job import input_files
+    from nst.runs.recording.output import check_output, output_file
+
+    check_output(cfg, folder, input_files(cfg))
+    file = output_file(cfg)
+    return None if file is None else file.absolute().resolve()
+
+
+def _shared_output(file: Path, jobs: Sequence[Sequence[str]]) -> str:
+    """What to say where two jobs of a sweep have one output."""
+    values = [{o.partition("=")[0].lstrip("+"): o for o in job} for job in jobs]
+    key = next(
+        (k for k in values[0] if len({job.get(k) for job in values}) > 1 and "/" not in k), "seed"
+    )
+    example = f"{file.stem}_${{{key}}}{file.suffix}"
+    return (
+        f"{relative(file)} would be the output of more than one job of this sweep; leave output "
+        f"out, as each has its image.png, or give each its own: output='{example}'"
+    )
+
+
 def _check(composed: Any) -> Config:
-    """Check a config, its losses' own options, and its pictures as far as their heads tell.
+    """The config, its losses' own options, and its pictures as far as their heads tell.
 
     The latter two need torch, which is needed anyway.
     """
@@ -166,6 +227,7 @@ def _write_plan(
     )
     if composed.resume:
         _check_same(SweepPlan.read(folder), plan, folder)
+    plan.check(folder)
     PlanSweep.in_use.enter_context(durable.in_use(folder, "sweep"))
     plan.write(folder)
     PlanSweep.folder = folder

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from nst.config import WEIGHTS, Config, check, used_images
 from nst.config.remarks import remarks
 from nst.config.samples import source_file
-from nst.durable import InUseError
+from nst.durable import InUseError, in_use, lock_name
 from nst.errors import InputError
 from nst.losses.terms import what_is_left_out
 from nst.pictures.files import quantize
@@ -26,6 +27,7 @@ from nst.runs.memory import choice as memory
 from nst.runs.messages import outcome as messages
 from nst.runs.messages.progress import Telling
 from nst.runs.recording.folder import check_folder
+from nst.runs.recording.output import check_output, save_output
 from nst.runs.recording.recorder import (
     Kept,
     Outcome,
@@ -125,16 +127,41 @@ def _settled(jobs: Sequence[tuple[Config, Context]]) -> dict[int, Outcome]:
             owner = owners.setdefault(context.folder.resolve(), number)
             if owner != number:
                 raise InputError(f"{context.folder} is another run's folder; give each its own")
-            check_folder(context.folder, _input_files(cfg))
+            check_folder(context.folder, input_files(cfg))
+            check_output(cfg, context.folder, input_files(cfg))
             record = complete_record(cfg, context) if cfg.resume else None
             if record is not None:
+                _copy_output(cfg, context.folder, record)
                 settled[number] = Kept(record)
         except (InputError, OSError) as error:
             settled[number] = error
     return settled
 
 
-def _input_files(cfg: Config) -> dict[str, Path]:
+def check_places(cfg: Config, folder: Path) -> None:
+    """Check that a run can write into its folder, and its picture where ``output`` says.
+
+    Raises:
+        InputError: it would replace somebody's files, another program is at work there, or
+            ``resume=true`` finds a run of another config.
+    """
+    files = input_files(cfg)
+    check_folder(folder, files)
+    if (folder / lock_name("run")).exists():
+        with in_use(folder, "run"):
+            pass  # its program was killed
+    check_output(cfg, folder, files)
+    if cfg.resume:
+        complete_record(cfg, Context(folder))
+
+
+def _copy_output(cfg: Config, folder: Path, record: Mapping[str, Any]) -> None:
+    """Write the picture of a run that is complete already as ``output`` says."""
+    with Image.open(folder / "image.png") as image:
+        save_output(cfg, image.convert("RGB"), record)
+
+
+def input_files(cfg: Config) -> dict[str, Path]:
     """{key: file} of what the run reads and does not come with the package."""
     files = {key: source_file(source) for key, source in used_images(cfg).items()}
     if cfg.backbone.weights not in WEIGHTS:

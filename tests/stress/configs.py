@@ -105,7 +105,7 @@ _INTERPOLATIONS = [
         "${oc.decode:'[1]'}",
         "${now:%Y}",
     ),
-    *("${nst.slug:a}", "${nst.nothing:1}", "${.kind}", "${..size}", "${}", "${a", "${${task}}"),
+    *("${nst.run_name:a}", "${nst.nothing:1}", "${.kind}", "${..size}", "${}", "${a", "${${task}}"),
     *(
         "${oc.create:{a: 1}}",
         "${oc.select:nothing}",

@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 
 from nst.command.line.names import is_sweep, quote_paths, quoted
+from nst.command.line.repeat import repeated
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
 from nst.errors import InputError, did_you_mean, printable
 
@@ -44,9 +45,10 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         arguments: the command line without the program's name
 
     Raises:
-        InputError: an override that cannot be (Hydra alone says less, or hangs), or
-            ``resume=true`` names no folder.
+        InputError: an override that cannot be (Hydra alone says less, or hangs), ``repeat=FILE``
+            names no run, or ``resume=true`` no folder.
     """
+    arguments = repeated(arguments)
     quoted_paths = quote_paths(arguments)
     complaint = fault(quoted_paths)
     if complaint:

@@ -1,4 +1,4 @@
-"""Names: of files, as Hydra's grammar takes them (umlauts, brackets, =, ~), and of folders."""
+"""Names: of files, as Hydra's grammar takes them (umlauts, brackets, =, ~), and of runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMES = ("content", "style", "init.image", "backbone.weights", "report.judge_we
 """Keys whose values name files; in a sweep a comma separates them."""
 
 _TEXTS = (
-    *("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"),
+    *("output", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"),
     *("logger.project", "logger.entity", "logger.group"),
 )
 """Keys of other text, which is not swept over."""
@@ -176,10 +176,10 @@ _RESERVED = {
 
 
 def slug(overrides: str, limit: int = 100) -> str:
-    """Overrides as a short, safe folder name; changed ones end in a hash of the whole.
+    """Overrides as a short, safe name, which labels a run; changed ones end in a hash of the whole.
 
-    It is one folder in any other: ASCII without slashes, no dot at either end, far fewer than the
-    255 bytes that file systems take, and no name of a device.
+    It can name a folder, too: ASCII without slashes, no dot at either end, far fewer than the 255
+    bytes that file systems take, and no name of a device.
 
     >>> slug("content_layer=conv_1,seed=0")
     'content_layer=conv_1,seed=0'
@@ -197,6 +197,6 @@ def slug(overrides: str, limit: int = 100) -> str:
 
 
 def unnamed_keys() -> list[str]:
-    """Keys and groups that are left out of folder names: they tell no two pictures apart."""
+    """Keys and groups that are left out of runs' names: they tell no two pictures apart."""
     keys = dict.fromkeys((*documented_keys(), *GROUPS))
     return [key for key in keys if key.partition(".")[0] in UNNAMED_KEYS]

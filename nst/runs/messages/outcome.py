@@ -19,8 +19,8 @@ FALLING = 0.04
 """… and from which on more steps would help.
 
 Measured with the default network at 128 px, three transfers and a texture, 50 to 400 steps: twice
-the steps lower the loss by about three to seven times that share. Below 1 % one has to look for what they
-change in the picture, above 4 % (they take 13 to 50 % off the loss) one sees it at once.
+the steps lower the loss by three to seven times that share. Below 1 % one has to look for what
+they change in the picture, above 4 % (they take 13 to 50 % off the loss) one sees it at once.
 """
 
 
@@ -36,7 +36,7 @@ def result(record: Mapping[str, Any], folder: Path, sweep: str | None = None) ->
     inside = sweep is not None and file.is_relative_to(Path(sweep).absolute())
     picture = str(file.relative_to(Path(str(sweep)).absolute()) if inside else relative(file))
     if record["config"].get("output"):
-        picture = f"{picture} and {record['config']['output']}"
+        picture = f"{record['config']['output']}, and in {picture}"
     if sweep is None:
         return [picture, *filter(None, [_kept(record)]), _went(record)]
     words = ", ".join(filter(None, (_numbers(record), convergence(record["last_tenth"]))))
