@@ -72,8 +72,11 @@ def test_keys_with_dots_are_keywords_too() -> None:
         ("~loss.style", "~loss.style: a key cannot be removed, only given another value"),
         ("+size=3", "An item is already at 'size': Either remove + prefix: 'size=3'"),
         ("hydra.foo=1", "hydra.foo=1: Key 'foo' not in 'HydraConf'"),
-        ("size=1,2", "size=1,2: several values make a sweep, for which add -m"),
-        ("content_layer=conv_1,conv_2", "for which add -m; a list is content_layer=[a,b]"),
+        ("size=1,2", "size=1,2: several values make a sweep; add -m for a run of each"),
+        (
+            "content_layer=conv_1,conv_2",
+            "for a run of each; a list is content_layer=[conv_1,conv_2]",
+        ),
         ("logger.project=a,b", "a text with a comma is logger.project=\"'a,b'\""),
         ("seed=range(0,3)", "seed=range(0,3): several values make a sweep"),
         ("backbone=${oc.decode:'[1]'}", "expected the name of one of its choices"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -18,9 +19,14 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
+from nst.command.line import flags, sweeps
+from nst.command.line.choices import instead_of, meant_by
+from nst.command.line.hints import close, hint
 from nst.command.line.names import is_sweep, quote_paths, quoted
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
-from nst.errors import InputError, did_you_mean, printable
+from nst.errors import InputError, printable
+
+log = logging.getLogger("nst")
 
 _OPEN = ("passes", "optimizer.default_steps", "study.sweep", *OPEN_KEYS)
 """Keys below which are names that the config does not list."""
@@ -47,11 +53,18 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         InputError: an override that cannot be (Hydra alone says less, or hangs), or
             ``resume=true`` names no folder.
     """
-    quoted_paths = quote_paths(arguments)
-    complaint = fault(quoted_paths)
+    complaint = flags.complaint(arguments)
+    if flags.is_set(arguments, "shell-completion") and not complaint:
+        return list(arguments)  # install=bash is no override
+    ordered = flags.flags_first(arguments)
+    quoted_paths = quote_paths(ordered)
+    complaint = complaint or fault(quoted_paths) or sweeps.without_flag(ordered)
+    complaint = complaint or sweeps.lost_sweep(quoted_paths)
     if complaint:
         raise InputError(complaint)
-    _require_folder_to_go_on_in(arguments)
+    for first, second in sweeps.given_twice(quoted_paths):
+        log.warning("%s counts for nothing: %s comes after it", first, second)
+    _require_folder_to_go_on_in(ordered)
     return open_keys(quoted_paths)
 
 
@@ -111,6 +124,9 @@ def _misplaced(argument: str, override: Override) -> str | None:
         return _misnamed_choice(argument, override)
     if isinstance(value, Glob):
         return f"{argument}: glob() finds choices of a group, as loss=glob(gatys*), no files"
+    meant = instead_of(name, value) if isinstance(value, str) else None
+    if meant:
+        return f"{argument}: {value} is a choice of another key; did you mean {meant}?"
     key = documented_keys().get("report.enabled" if name == "report" else name)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if key and key.values == "true/false" and is_number and value not in (0, 1):
@@ -187,8 +203,10 @@ def _misnamed_choice(argument: str, override: Override) -> str | None:
             name = name[0]
         if not isinstance(name, str) or not _CHOICE.fullmatch(name):
             none = {"logger": "logger=none", "preset": "~preset", "study": "~study"}.get(group)
-            hint = f"; {none} makes none" if none else ""
-            return f"{argument}: expected the name of one of its choices{hint}"
+            better = f"; {none} makes none" if none else ""
+            meant = meant_by(group, argument.partition("=")[2])
+            better = f"; did you mean {meant}?" if meant else better
+            return f"{argument}: expected the name of one of its choices{better}"
     return None
 
 
@@ -205,17 +223,21 @@ def unknown_key(argument: str) -> str | None:
         return f"{argument}: expected key=value"
     if "@" in argument.partition("=")[0]:
         return f"{argument}: expected {plain}=…, without @"
-    if not equals or not re.fullmatch(r"[A-Za-z_][\w.]*", name) or name.startswith("hydra."):
-        return None  # a flag, +new, ~gone, or Hydra's own
+    if not equals or not re.fullmatch(r"\+*[A-Za-z_][\w.]*", name) or plain.startswith("hydra."):
+        return None  # a flag, ~gone, or Hydra's own
     keys = set(documented_keys())
     parents = {key.rpartition(".")[0] for key in keys} - {""}
-    if name in keys | parents | set(GROUPS) or _is_below(name, _OPEN):
+    if plain in keys | parents | set(GROUPS) or _is_below(plain, _OPEN):
         return None
+    meant = hint(plain, value)
+    if meant is not None:
+        return f"unknown key {plain!r}{meant}"
+    if name != plain:
+        return None  # +new
     parent = name.rpartition(".")[0]
     siblings = sorted(key for key in keys if parent and _is_below(key, (parent,)))
     listed = siblings or sorted({key for key in keys if "." not in key} | set(GROUPS))
-    hint = did_you_mean(name, (*keys, *GROUPS))
-    return f"unknown key {name!r}{hint} (known: {', '.join(listed)})"
+    return f"unknown key {name!r}{close(name)} (known: {', '.join(listed)})"
 
 
 def open_keys(arguments: Sequence[str]) -> list[str]:
