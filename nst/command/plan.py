@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -21,10 +22,12 @@ from nst.command import launcher
 from nst.command.configs import one_line
 from nst.command.ending import said
 from nst.command.line.arguments import open_key
-from nst.config import from_omegaconf
+from nst.config import Config, from_omegaconf
 from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
+
+log = logging.getLogger("nst")
 
 
 class PlanSweep(Callback):
@@ -72,10 +75,11 @@ def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
     if not jobs:
         raise InputError("this sweep has no jobs: one of its keys has no value, or glob() no match")
     folders: set[Path] = set()
+    checked: list[Config] = []
     for number, job in enumerate(jobs):
         try:
             composed, folder = _compose_job(config, number, job)
-            _check(composed)
+            checked.append(_check(composed))
             if folder in folders:
                 raise InputError(launcher.shared_folder(folder))
             if folder is not None:
@@ -83,6 +87,36 @@ def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
         except (InputError, HydraException) as error:
             text = one_line(error) if isinstance(error, HydraException) else error
             raise InputError(f"job {','.join(job)}: {text}") from error
+    remark = _on_seeds(checked, jobs)
+    if remark:
+        log.warning("%s", remark)
+
+
+def _on_seeds(cfgs: Sequence[Config], jobs: Sequence[Sequence[str]]) -> str | None:
+    """What to say of seeds where the start has no noise, so that they decide nothing.
+
+    Args:
+        cfgs: of the jobs
+        jobs: the overrides of each
+    """
+    from nst.runs.transfer import start_is_random
+
+    keys, idle = ("seed", "init.amplitude"), list[dict[str, str]]()
+    for cfg, job in zip(cfgs, jobs, strict=True):
+        given: dict[str, str] = dict(override.lstrip("+").partition("=")[::2] for override in job)
+        if not start_is_random(cfg) and set(keys) & set(given):
+            idle.append(given)
+    if not idle:
+        return None
+    named = [key for key in keys if any(key in given for given in idle)]
+    rest = {tuple(item for item in given.items() if item[0] not in keys) for given in idle}
+    verb = "decides" if len(named) == 1 else "decide"
+    equal = f": they make {len(rest)} different pictures" if len(rest) > 1 else ": they are equal"
+    return (
+        f"{' and '.join(named)} {verb} nothing in {len(idle)} of {len(jobs)} jobs, which start "
+        f"from a picture without noise{equal if len(rest) < len(idle) else ''}; init=noise makes "
+        "a picture for each seed, and so does init=content with init.amplitude=0.1"
+    )
 
 
 def as_written(overrides: Any) -> list[str]:
@@ -125,8 +159,8 @@ def _compose_job(composed: Any, number: int, job: Sequence[str]) -> tuple[Any, P
     return whole, folder
 
 
-def _check(composed: Any) -> None:
-    """The config, its losses' own options, and its pictures as far as their heads tell.
+def _check(composed: Any) -> Config:
+    """The config, checked, its losses' own options, and its pictures as far as their heads tell.
 
     The latter two need torch, which is needed anyway.
     """
@@ -136,6 +170,7 @@ def _check(composed: Any) -> None:
 
     terms_from_config(cfg)
     check_pictures(cfg)
+    return cfg
 
 
 def _write_plan(
