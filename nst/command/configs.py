@@ -152,9 +152,10 @@ def _absent(name: str, cause: BaseException | None) -> str:
     if name == "hydra.launcher.max_batch":
         return "it belongs to hydra/launcher=batched; add that"
     parent, last = getattr(cause, "parent_node", None), name.rpartition(".")[2]
-    known = list(map(str, parent)) if isinstance(parent, DictConfig) else []
     reason = _first_line(cause) or "the config has no such key"
-    return reason + did_you_mean(last, known)
+    if isinstance(parent, DictConfig) and reason.startswith("Key "):
+        return reason + did_you_mean(last, map(str, parent))
+    return reason
 
 
 def _first_line(error: BaseException | None) -> str:

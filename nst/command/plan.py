@@ -87,12 +87,12 @@ def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
         except (InputError, HydraException) as error:
             text = one_line(error) if isinstance(error, HydraException) else error
             raise InputError(f"job {','.join(job)}: {text}") from error
-    remark = _on_seeds(checked, jobs)
+    remark = remark_on_seeds(checked, jobs)
     if remark:
         log.warning("%s", remark)
 
 
-def _on_seeds(cfgs: Sequence[Config], jobs: Sequence[Sequence[str]]) -> str | None:
+def remark_on_seeds(cfgs: Sequence[Config], jobs: Sequence[Sequence[str]]) -> str | None:
     """What to say of seeds where the start has no noise, so that they decide nothing.
 
     Args:

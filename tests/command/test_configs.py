@@ -69,8 +69,13 @@ def test_keys_with_dots_are_keywords_too() -> None:
         ("optimizer.default_steps=[1]", "expected a mapping, as {name: value}"),
         ("precision=bfloat1", "expected one of auto, float32, bfloat16; did you mean bfloat16?"),
         ("~size=3", "Could not delete from config. The value of 'size' is 512 and not 3"),
+        ("~size", "~size: a key cannot be removed, only given another value"),
         ("~loss.style", "~loss.style: a key cannot be removed, only given another value"),
         ("+size=3", "An item is already at 'size': Either remove + prefix: 'size=3'"),
+        (
+            "hydra.mode=MULTI",
+            "Invalid value 'MULTI', expected one of [RUN, MULTIRUN]",
+        ),
         ("hydra.foo=1", "hydra.foo=1: Key 'foo' not in 'HydraConf'"),
         ("size=1,2", "size=1,2: several values make a sweep; add -m for a run of each"),
         (

@@ -21,20 +21,13 @@ from hydra.errors import HydraException
 
 from nst.command.line import flags, sweeps
 from nst.command.line.choices import instead_of, meant_by
-from nst.command.line.hints import close, hint
+from nst.command.line.keys import is_below, unknown_key
 from nst.command.line.names import is_sweep, quote_paths, quoted
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
 from nst.errors import InputError, printable
 
 log = logging.getLogger("nst")
 
-_OPEN = ("passes", "optimizer.default_steps", "study.sweep", *OPEN_KEYS)
-"""Keys below which are names that the config does not list."""
-
-_SET_BY_OTHERS = {
-    "study.name": "choose a study by study=NAME",
-    "hydra": "Hydra's own keys are below it, as hydra.run.dir=FOLDER",
-}
 _CHOICE = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")
 _MOST_JOBS = 10_000
 _DEEPEST = 50
@@ -54,7 +47,7 @@ def prepared(arguments: Sequence[str]) -> list[str]:
             ``resume=true`` names no folder.
     """
     complaint = flags.complaint(arguments)
-    if flags.is_set(arguments, "shell-completion") and not complaint:
+    if complaint is None and flags.is_set(arguments, "shell-completion"):
         return list(arguments)  # install=bash is no override
     ordered = flags.flags_first(arguments)
     quoted_paths = quote_paths(ordered)
@@ -210,36 +203,6 @@ def _misnamed_choice(argument: str, override: Override) -> str | None:
     return None
 
 
-def unknown_key(argument: str) -> str | None:
-    """What is wrong with an override whose key neither the config nor Hydra has, if anything."""
-    name, equals, value = argument.partition("=")
-    name = name.split("@")[0]
-    plain = name.lstrip("+~")
-    if plain in _SET_BY_OTHERS:
-        return f"{argument}: {_SET_BY_OTHERS[plain]}"
-    if plain in ("hydra.run.dir", "hydra.sweep.dir") and value in ("", "null", "''", '""'):
-        return f"{argument}: expected a folder"
-    if equals and not plain:
-        return f"{argument}: expected key=value"
-    if "@" in argument.partition("=")[0]:
-        return f"{argument}: expected {plain}=…, without @"
-    if not equals or not re.fullmatch(r"\+*[A-Za-z_][\w.]*", name) or plain.startswith("hydra."):
-        return None  # a flag, ~gone, or Hydra's own
-    keys = set(documented_keys())
-    parents = {key.rpartition(".")[0] for key in keys} - {""}
-    if plain in keys | parents | set(GROUPS) or _is_below(plain, _OPEN):
-        return None
-    meant = hint(plain, value)
-    if meant is not None:
-        return f"unknown key {plain!r}{meant}"
-    if name != plain:
-        return None  # +new
-    parent = name.rpartition(".")[0]
-    siblings = sorted(key for key in keys if parent and _is_below(key, (parent,)))
-    listed = siblings or sorted({key for key in keys if "." not in key} | set(GROUPS))
-    return f"unknown key {name!r}{close(name)} (known: {', '.join(listed)})"
-
-
 def open_keys(arguments: Sequence[str]) -> list[str]:
     """Overrides as Hydra takes them where it wants more than a user: see :func:`open_key`.
 
@@ -248,7 +211,7 @@ def open_keys(arguments: Sequence[str]) -> list[str]:
     >>> open_keys(["loss.style.activation_shift=0.5", "loss.style=gram"])
     ['loss.style=gram', '++loss.style.name=gram', '++loss.style.activation_shift=0.5']
     """
-    options = [argument for argument in arguments if _is_below(argument, OPEN_KEYS)]
+    options = [argument for argument in arguments if is_below(argument, OPEN_KEYS)]
     names = [argument for argument in arguments if argument.partition("=")[0] in OPEN_KEYS]
     in_order = iter([*names, *options])
     opened: list[str] = []
@@ -259,7 +222,7 @@ def open_keys(arguments: Sequence[str]) -> list[str]:
         argument = next(in_order)
         opened.append(open_key(argument))
         key, _, value = argument.partition("=")
-        if re.fullmatch(r"\w+|'\w+'", value) and any(_is_below(o, (key,)) for o in options):
+        if re.fullmatch(r"\w+|'\w+'", value) and any(is_below(o, (key,)) for o in options):
             opened.append(f"++{key}.name={value}")
     return opened
 
@@ -277,9 +240,4 @@ def open_key(argument: str) -> str:
     argument = _SWITCH.sub(r"\1report.enabled=", argument)
     key, _, value = argument.partition("=")
     is_mapping = key in OPEN_KEYS and value.startswith("{")
-    return f"++{argument}" if is_mapping or _is_below(key, OPEN_KEYS) else argument
-
-
-def _is_below(name: str, keys: Sequence[str]) -> bool:
-    """Whether a name continues one of the keys after a dot."""
-    return name.startswith(tuple(f"{key}." for key in keys))
+    return f"++{argument}" if is_mapping or is_below(key, OPEN_KEYS) else argument

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from hydra._internal.utils import get_args_parser
 
 from nst.command.line import words
+from nst.command.line.choices import as_file
 from nst.command.line.hints import Hint, close, hint
 from nst.config import documented_keys
 
@@ -138,6 +139,8 @@ def _of_value(flag: Sequence[str]) -> str | None:
     attached = flag[0].partition("=")[2] if flag[0].startswith("--") else flag[0][2:]
     value = flag[1] if flag[1:] else "" if flag[0] in options() else attached
     known = tuple(option.choices or ())
+    if option.dest == "experimental_rerun" and value and not as_file(value):
+        return f"{' '.join(flag)}: no such file; expected a config that Hydra has pickled"
     if value in known or (value and not known) or (not value and option.nargs == "?"):
         return None
     return f"{' '.join(flag)}: expected {'one of ' + ', '.join(known) if known else 'a value'}"

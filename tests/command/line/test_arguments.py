@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 import nst
-from nst.command.line.arguments import fault, open_keys, prepared, unknown_key
+from nst.command.line.arguments import fault, open_keys, prepared
+from nst.command.line.keys import unknown_key
 from nst.errors import InputError
 
 

@@ -41,6 +41,7 @@ def complaint(line: str) -> str:
         ("-m --cfg job", "-m --cfg: expected one of these flags at a time"),
         ("--resolve size=64", "--resolve: expected --cfg job beside it"),
         ("--shell-completion", "--shell-completion: expected install=bash"),
+        ("--experimental-rerun x", "--experimental-rerun x: no such file"),
         ("-sc install=cmd", "--shell-completion: expected install=bash"),
     ],
 )

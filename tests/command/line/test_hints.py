@@ -9,8 +9,9 @@ import pytest
 
 import nst
 from nst.command.line import hints
-from nst.command.line.arguments import prepared, unknown_key
+from nst.command.line.arguments import prepared
 from nst.command.line.hints import close, hint, value_hint
+from nst.command.line.keys import unknown_key
 from nst.config import GROUPS, documented_keys
 from nst.errors import InputError
 
