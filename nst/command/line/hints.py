@@ -258,15 +258,15 @@ def value_hint(name: str, value: str) -> str:
     """
     key = documented_keys().get(name)
     expected = key.expected if key else ""
-    sides = re.fullmatch(r"(\d+)\s*[x×*]\s*(\d+)", value)
-    unit = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(px|pixels|%|steps)", value, re.I)
+    sides = re.fullmatch(r"(\d{1,9})\s*[x×*]\s*(\d{1,9})", value)
+    unit = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)\s*(px|pixels|%|steps)", value, re.I)
     meant = ""
     if sides and name in ("size", "style_size"):
         meant = f"{name}={max(map(int, sides.groups()))}"
     elif unit and "number" in expected:
         number = float(unit[1]) / (100 if unit[2] == "%" else 1)
         meant = f"{name}={number:g}"
-    elif expected.startswith("a whole number") and re.fullmatch(r"\d+(\.\d*)?(e\+?\d)?", value):
+    elif expected.startswith("a whole number") and re.fullmatch(r"\d{1,9}(\.\d*)?(e\+?\d)?", value):
         meant = f"{name}={float(value):.0f}"
     else:
         meant = as_choice(value) or ""

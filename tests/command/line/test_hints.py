@@ -164,3 +164,4 @@ def test_a_value_of_the_wrong_type_is_guessed(argument: str, answer: str) -> Non
 def test_a_value_that_says_nothing_is_not_guessed() -> None:
     assert value_hint("size", "many") == ""
     assert value_hint("nothing", "512px") == ""
+    assert value_hint("size", 5000 * "9" + "x3") == ""
