@@ -76,12 +76,17 @@ def given_twice(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def lost_sweep(arguments: Sequence[str]) -> str | None:
-    """What is wrong with a key given twice, if one of the two is a sweep; None if nothing."""
+    """What is wrong with a sweep whose key is given again after it; None if nothing is.
+
+    The other way round is how a command that has a value already is made a sweep: no job is lost.
+    """
     for first, second in given_twice(arguments):
-        if _is_swept(first) or _is_swept(second):
+        if _is_swept(first):
             key, _, value = second.partition("=")
             both = f"{first} {second}: {key} is given twice, and {second} alone would count"
-            return f"{both}; write {first},{value}, or leave one of them out"
+            is_list = "(" not in first + value
+            joined = f"write {first},{value}, or " if is_list else ""
+            return f"{both}; {joined}leave one of them out"
     return None
 
 

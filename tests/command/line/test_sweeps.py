@@ -46,7 +46,6 @@ def test_what_else_a_comma_may_mean_is_said_with_the_values() -> None:
     ("arguments", "written"),
     [
         (["seed=0,1", "seed=2"], "seed=0,1,2"),
-        (["seed=2", "seed=range(0,3)"], "seed=2,range(0,3)"),
         (["style=ink,swirl", "size=64", "style=waves"], "style=ink,swirl,waves"),
         (["optimizer=adam,sgd", "optimizer=lbfgs"], "optimizer=adam,sgd,lbfgs"),
     ],
@@ -55,6 +54,12 @@ def test_a_sweep_that_would_be_lost_is_refused(arguments: list[str], written: st
     text = complaint("-m", *arguments)
     assert f"is given twice, and {arguments[-1]} alone would count" in text
     assert f"write {written}, or leave one of them out" in text
+    assert complaint("-m", "seed=range(0,3)", "seed=5").endswith("count; leave one of them out")
+
+
+def test_a_sweep_over_what_had_one_value_before_is_taken(caplog: pytest.LogCaptureFixture) -> None:
+    assert prepared(["-m", "style=ink", "style=waves,swirl"])[-1] == "style=waves,swirl"
+    assert caplog.messages == ["style=ink counts for nothing: style=waves,swirl comes after it"]
 
 
 @pytest.mark.parametrize("flags", [[], ["-m"]])
