@@ -23,7 +23,7 @@ import nst.losses
 from experiments.backbone.settings import NarrowConfig, TrainConfig
 from nst.command.configs import CONF, register
 from nst.command.help import reference
-from nst.command.line.arguments import unknown_key
+from nst.command.line.keys import unknown_key
 from nst.command.line.repeat import KEY as REPEAT
 from nst.command.plan import expand_sweep, study_params
 from nst.config import GROUPS, OPEN_KEYS, documented_keys

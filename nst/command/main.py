@@ -22,6 +22,7 @@ from nst.command.line.arguments import prepared
 from nst.command.line.names import slug
 from nst.command.plan import PlanSweep, as_written
 from nst.command.remaining import job_line
+from nst.command.version import asks_for_version, versions
 from nst.config import from_omegaconf
 from nst.reports.sweep_plan import SweepPlan
 from nst.runs.machine.interruption import listening
@@ -34,6 +35,8 @@ def main() -> None:
     """``run.py``, ``nst`` and ``python -m nst``."""
     sleep_while_waiting()
     given = sys.argv[1:]
+    if asks_for_version(given):
+        return print(versions())
     with ending(), listening(), _last_words(given):
         register()
         sys.argv[1:] = prepared(given)

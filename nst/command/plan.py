@@ -34,7 +34,7 @@ from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
 from nst.runs.context import relative
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("nst")
 
 
 class PlanSweep(Callback):
@@ -114,10 +114,12 @@ def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
         raise InputError("this sweep has no jobs: one of its keys has no value, or glob() no match")
     folders: set[Path | None] = set()
     outputs: set[Path | None] = set()
+    checked: list[Config] = []
     for number, job in enumerate(jobs):
         try:
             composed, folder = _compose_job(config, number, job)
             cfg = _check(composed)
+            checked.append(cfg)
             output = _checked_output(cfg, folder or Path(config.hydra.sweep.dir))
             if folder and folder in folders:
                 raise InputError(launcher.shared_folder(folder))
@@ -129,6 +131,36 @@ def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
         if output and output in outputs:
             raise InputError(_shared_output(output, jobs))
         outputs.add(output)
+    remark = remark_on_seeds(checked, jobs)
+    if remark:
+        log.warning("%s", remark)
+
+
+def remark_on_seeds(cfgs: Sequence[Config], jobs: Sequence[Sequence[str]]) -> str | None:
+    """What to say of seeds where the start has no noise, so that they decide nothing.
+
+    Args:
+        cfgs: of the jobs
+        jobs: the overrides of each
+    """
+    from nst.runs.transfer import start_is_random
+
+    keys, idle = ("seed", "init.amplitude"), list[dict[str, str]]()
+    for cfg, job in zip(cfgs, jobs, strict=True):
+        given: dict[str, str] = dict(override.lstrip("+").partition("=")[::2] for override in job)
+        if not start_is_random(cfg) and set(keys) & set(given):
+            idle.append(given)
+    if not idle:
+        return None
+    named = [key for key in keys if any(key in given for given in idle)]
+    rest = {tuple(item for item in given.items() if item[0] not in keys) for given in idle}
+    verb = "decides" if len(named) == 1 else "decide"
+    equal = f": they make {len(rest)} different pictures" if len(rest) > 1 else ": they are equal"
+    return (
+        f"{' and '.join(named)} {verb} nothing in {len(idle)} of {len(jobs)} jobs, which start "
+        f"from a picture without noise{equal if len(rest) < len(idle) else ''}; init=noise makes "
+        "a picture for each seed, and so does init=content with init.amplitude=0.1"
+    )
 
 
 def as_written(overrides: Any) -> list[str]:

@@ -72,9 +72,10 @@ def announce(cfg: Config, context: Context) -> None:
         log.info("%s", context.job)
     for sentence in what_is_left_out(cfg):
         log.warning("%s", sentence)
-    if not start_is_random(cfg) and _mentions(context, "seed", "init.amplitude"):
+    alone = context.group is None  # the plan of a sweep says it once
+    if alone and not start_is_random(cfg) and _mentions(context, "seed", "init.amplitude"):
         log.warning("seed and init.amplitude decide nothing here: %s", _HOW_TO_START_RANDOM)
-    for remark in remarks(cfg, context.overrides) if context.group is None else ():
+    for remark in remarks(cfg, context.overrides) if alone else ():
         log.warning("%s", remark)
 
 

@@ -61,6 +61,11 @@ def is_sweep(arguments: Sequence[str]) -> bool:
     return bool({*flags, "--multirun", "hydra.mode=MULTIRUN"} & set(arguments))
 
 
+def is_of_files(key: str) -> bool:
+    """Whether the values of a key are names of files."""
+    return key in _NAMES
+
+
 def _quote(argument: str, sweep: bool) -> str:
     match = re.fullmatch(r"(\+{0,2}([\w.]+)=)(.*)", argument, re.DOTALL)
     if not match or match[2] not in (*_NAMES, *_TEXTS):

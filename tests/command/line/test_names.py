@@ -106,7 +106,7 @@ def test_names_with_commas_are_found_within_a_list() -> None:
 def test_a_sweep_without_its_flag_is_told_so() -> None:
     Path("größe.png").write_bytes(b"a picture")
     for value in ("chelsea,coffee", "größe.png,b.png", "choice(ink,waves)"):
-        with pytest.raises(InputError, match="several values make a sweep, for which add -m"):
+        with pytest.raises(InputError, match="several values make a sweep; add -m"):
             nst.compose(*quote_paths([f"content={value}"]))
 
 
