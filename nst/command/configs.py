@@ -19,7 +19,8 @@ from nst.command.folders import own_folder
 from nst.command.help.lists import help_groups, help_keys, help_samples
 from nst.command.line.arguments import fault, open_keys, unreadable
 from nst.command.line.names import quoted, slug, unnamed_keys
-from nst.config import OPEN_KEYS, Config, documented_keys, from_omegaconf, wandb_default
+from nst.command.sizes import Written, checked
+from nst.config import OPEN_KEYS, Config, documented_keys, wandb_default
 from nst.config.values import explained
 from nst.errors import InputError, did_you_mean, printable
 
@@ -31,7 +32,7 @@ CONF = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") i
 def register() -> None:
     """Tell Hydra about schema and launcher, and OmegaConf about the resolvers of ``conf/``."""
     launcher.register()
-    ConfigStore.instance().store(name="schema", node=Config)
+    ConfigStore.instance().store(name="schema", node=Written)
     resolvers: dict[str, Any] = {
         "nst.slug": slug,
         "nst.unnamed_keys": unnamed_keys,
@@ -69,7 +70,7 @@ def compose(*overrides: str, **values: Any) -> Config:
             composed = hydra.compose("config", open_keys(every))
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(one_line(error)) from error
-    return from_omegaconf(composed)
+    return checked(composed)
 
 
 def one_line(error: Exception) -> str:

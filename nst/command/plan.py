@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -21,10 +22,12 @@ from nst.command import launcher
 from nst.command.configs import one_line
 from nst.command.ending import said
 from nst.command.line.arguments import open_key
-from nst.config import from_omegaconf
+from nst.command.sizes import checked
 from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
+
+log = logging.getLogger(__name__)
 
 
 class PlanSweep(Callback):
@@ -32,6 +35,9 @@ class PlanSweep(Callback):
 
     folder: Path | None = None
     """The folder of the sweep that this process has started, once it has a plan."""
+
+    pictures: Sequence[str] = ()
+    """What is to be said of the folders of pictures that it is made of."""
 
     in_use = ExitStack()
     """Holds the folder until the program ends."""
@@ -59,6 +65,8 @@ class PlanSweep(Callback):
         jobs = expand_sweep([f"{k}={v}" for k, v in params.items()] + overrides)
         _check_jobs(config, jobs)
         _write_plan(Path(config.hydra.sweep.dir), config, overrides, jobs)
+        for line in self.pictures:
+            log.info("%s", line)
 
 
 def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
@@ -130,7 +138,7 @@ def _check(composed: Any) -> None:
 
     The latter two need torch, which is needed anyway.
     """
-    cfg = from_omegaconf(composed)
+    cfg = checked(composed)
     from nst.losses.terms import terms_from_config
     from nst.runs.picture_check import check_pictures
 

@@ -18,6 +18,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
+from nst.command.line import pictures
 from nst.command.line.names import is_sweep, quote_paths, quoted
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
 from nst.errors import InputError, did_you_mean, printable
@@ -47,7 +48,7 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         InputError: an override that cannot be (Hydra alone says less, or hangs), or
             ``resume=true`` names no folder.
     """
-    quoted_paths = quote_paths(arguments)
+    quoted_paths = quote_paths(pictures.expanded(arguments))
     complaint = fault(quoted_paths)
     if complaint:
         raise InputError(complaint)
