@@ -37,7 +37,7 @@ def main() -> None:
     with ending(), listening(), _last_words(given):
         register()
         sys.argv[1:] = prepared(given)
-        PlanSweep.pictures = [str(each) for each in pictures.found(given)]
+        PlanSweep.pictures = pictures.said(given)
         with _report_after_sweep(given):
             _job()
 

@@ -21,6 +21,8 @@ KEYS = ("content", "style", "init.image")
 """Keys whose values are pictures."""
 
 _MOST = 10_000
+_BATCHED = "hydra/launcher=batched"
+_TOGETHER = "pictures of one size are made at once; hydra/launcher=basic makes one after the other"
 _GIVEN = re.compile(r"(\+{0,2}([\w.]+)=)(.+)", re.DOTALL)
 _QUOTED = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
 _PATTERN = re.compile(r"[*?]|\[.+\]", re.DOTALL)
@@ -45,13 +47,15 @@ class Pictures:
 
     def __str__(self) -> str:
         """How many there are, for the log."""
-        return f"{_count(len(self.files))} {'in' if self.is_folder else 'match'} {self.name}"
+        verb = "in" if self.is_folder else "matches" if len(self.files) == 1 else "match"
+        return f"{_count(len(self.files))} {verb} {self.name}"
 
 
 def expanded(arguments: Sequence[str]) -> list[str]:
     """The command line with every picture named that its folders and patterns mean.
 
     The same key several times with a picture each, as a shell leaves it of a pattern, is one sweep.
+    Runs over a folder or a pattern share batches, unless another launcher is named.
 
     Raises:
         InputError: no sweep is asked for, or there is no picture.
@@ -63,13 +67,21 @@ def expanded(arguments: Sequence[str]) -> list[str]:
         several = [part for part in parts if isinstance(part, Pictures)]
         if several and not sweep:
             raise InputError(_without_sweep(several[0]))
+        if several and _BATCHED not in named and not _names_launcher(arguments):
+            named.append(_BATCHED)
         named.append(_with_all(argument, parts) if several else argument)
     return _joined(named) if sweep else named
 
 
-def found(arguments: Sequence[str]) -> list[Pictures]:
-    """What the folders and patterns of a command line mean, in its order."""
-    return [part for each in arguments for part in _parts(each) if isinstance(part, Pictures)]
+def said(arguments: Sequence[str]) -> list[str]:
+    """What the folders and patterns of a sweep's command line mean, a line each for the log."""
+    parts = [part for each in arguments for part in _parts(each)]
+    lines = [str(part) for part in parts if isinstance(part, Pictures)]
+    return [*lines, _TOGETHER] if lines and not _names_launcher(arguments) else lines
+
+
+def _names_launcher(arguments: Sequence[str]) -> bool:
+    return any(argument.lstrip("+").startswith("hydra/launcher=") for argument in arguments)
 
 
 def _sweeps(arguments: Sequence[str]) -> bool:
@@ -84,12 +96,17 @@ def _parts(argument: str) -> Iterator[str | Pictures]:
     if match is None or match[2] not in KEYS:
         return
     key, value = match[2], match[3]
-    whole = _is_picture(value) or existing_folder(value) is not None
+    whole = _is_picture(value) or _is_several(value)
     if not whole and _HYDRAS_OWN.fullmatch(value):
         return
     for name in [value] if whole else split_names(value):
         bare = name[1:-1] if _QUOTED.fullmatch(name) and not _is_picture(name) else name
         yield (None if _is_picture(bare) else _pictures(key, bare)) or name
+
+
+def _is_several(name: str) -> bool:
+    """Whether it is a folder, or a pattern that matches something."""
+    return existing_folder(name) is not None or bool(_PATTERN.search(name) and _matches(name))
 
 
 def _is_picture(name: str) -> bool:
