@@ -24,6 +24,7 @@ from experiments.backbone.settings import NarrowConfig, TrainConfig
 from nst.command.configs import CONF, register
 from nst.command.help import reference
 from nst.command.line.keys import unknown_key
+from nst.command.line.pictures import expanded
 from nst.command.line.repeat import KEY as REPEAT
 from nst.command.plan import expand_sweep, study_params
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
@@ -36,7 +37,14 @@ GUIDE = ROOT / "CONTRIBUTING.md"
 PAGES = [README, GUIDE, ROOT / "CHANGELOG.md", ROOT / "outputs" / "README.md"]
 PAGES += [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "nst/backbones/shipped/README.md"]
 QUICK = ["optimizer.steps=1", "logger=none", "device=cpu", "snapshot_every=0", "passes=[]"]
-PICTURES = ("me.jpg", "painting.jpg", "tubingen.jpg", "starry_night.jpg")
+PICTURES = (
+    "me.jpg",
+    "painting.jpg",
+    "tubingen.jpg",
+    "starry_night.jpg",
+    "photos/1.jpg",
+    "photos/2.jpg",
+)
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:
@@ -80,9 +88,10 @@ def test_every_documented_run_works(
 ) -> None:
     """Every job, small and short; of a large sweep the first and the last."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
     for name in PICTURES:
         Image.linear_gradient("L").save(tmp_path / name)
-    arguments = shlex.split(command.replace("SQUEEZENET.pth", "random"))[2:]
+    arguments = expanded(shlex.split(command.replace("SQUEEZENET.pth", "random"))[2:])
     assert not [unknown_key(argument) for argument in arguments if unknown_key(argument)]
     sweep = "-m" in arguments
     overrides = [argument for argument in arguments if argument != "-m"]

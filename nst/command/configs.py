@@ -23,7 +23,8 @@ from nst.command.line.choices import meant_by
 from nst.command.line.hints import value_hint
 from nst.command.line.names import is_of_files, quoted, unnamed_keys
 from nst.command.line.sweeps import without_its_package
-from nst.config import GROUPS, OPEN_KEYS, Config, documented_keys, from_omegaconf, wandb_default
+from nst.command.sizes import Written, checked
+from nst.config import GROUPS, OPEN_KEYS, Config, documented_keys, wandb_default
 from nst.config.values import explained
 from nst.errors import InputError, did_you_mean, printable
 
@@ -31,7 +32,7 @@ from nst.errors import InputError, did_you_mean, printable
 def register() -> None:
     """Tell Hydra about schema and launcher, and OmegaConf about the resolvers of ``conf/``."""
     launcher.register()
-    ConfigStore.instance().store(name="schema", node=Config)
+    ConfigStore.instance().store(name="schema", node=Written)
     resolvers: dict[str, Any] = {
         "nst.run_name": run_name,
         "nst.sweep_name": sweep_name,
@@ -72,7 +73,7 @@ def compose(*overrides: str, **values: Any) -> Config:
             composed = hydra.compose("config", open_keys(every))
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(one_line(error)) from error
-    return from_omegaconf(composed)
+    return checked(composed)
 
 
 def one_line(error: Exception) -> str:

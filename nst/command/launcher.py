@@ -31,7 +31,8 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from nst.config import Config, from_omegaconf
+from nst.command.sizes import checked
+from nst.config import Config
 from nst.errors import InputError, require
 
 if TYPE_CHECKING:
@@ -300,4 +301,4 @@ def _stands_at(job: _Job) -> int | str:
 
 def _config(job: _Job) -> Config:
     keys = [key for key in job.composed if key != "hydra"]
-    return from_omegaconf(OmegaConf.masked_copy(job.composed, keys))
+    return checked(OmegaConf.masked_copy(job.composed, keys))

@@ -18,12 +18,13 @@ from nst import errors
 from nst.command import launcher
 from nst.command.configs import CONF, register
 from nst.command.ending import FAILED, JobFailedError, again, ending, fail, of_the_disk, said, tell
+from nst.command.line import pictures
 from nst.command.line.arguments import prepared
 from nst.command.line.names import slug
 from nst.command.plan import PlanSweep, as_written
 from nst.command.remaining import job_line
+from nst.command.sizes import checked
 from nst.command.version import asks_for_version, versions
-from nst.config import from_omegaconf
 from nst.reports.sweep_plan import SweepPlan
 from nst.runs.machine.interruption import listening
 from nst.runs.machine.threads import sleep_while_waiting
@@ -40,6 +41,7 @@ def main() -> None:
     with ending(), listening(), _last_words(given):
         register()
         sys.argv[1:] = prepared(given)
+        PlanSweep.pictures = pictures.said(given)
         with _report_after_sweep(given):
             _job()
 
@@ -62,7 +64,7 @@ def _run(composed: DictConfig) -> None:
     folder, name = Path(hydra_cfg.runtime.output_dir), slug(hydra_cfg.job.override_dirname)
     group = str(hydra_cfg.sweep.dir) if sweep else None
     try:
-        cfg = from_omegaconf(composed)
+        cfg = checked(composed)
         from nst.runs.context import Context
 
         overrides = as_written(hydra_cfg.overrides.task)

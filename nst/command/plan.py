@@ -28,7 +28,8 @@ from nst.command.ending import said
 from nst.command.folders import point_latest
 from nst.command.line.arguments import open_key
 from nst.command.remaining import Remaining
-from nst.config import Config, from_omegaconf
+from nst.command.sizes import checked
+from nst.config import Config
 from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
@@ -46,6 +47,9 @@ class PlanSweep(Callback):
 
     folder: Path | None = None
     """The folder of the sweep that this process has started, once it has a plan."""
+
+    pictures: Sequence[str] = ()
+    """What is to be said of the folders of pictures that it is made of."""
 
     in_use = ExitStack()
     """Holds the folder until the program ends."""
@@ -83,6 +87,8 @@ class PlanSweep(Callback):
         jobs = expand_sweep([f"{k}={v}" for k, v in params.items()] + overrides)
         _check_jobs(config, jobs)
         _write_plan(Path(config.hydra.sweep.dir), config, overrides, jobs)
+        for line in self.pictures:
+            log.info("%s", line)
 
 
 def _check_run(config: Any) -> None:
@@ -114,12 +120,12 @@ def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
         raise InputError("this sweep has no jobs: one of its keys has no value, or glob() no match")
     folders: set[Path | None] = set()
     outputs: set[Path | None] = set()
-    checked: list[Config] = []
+    cfgs: list[Config] = []
     for number, job in enumerate(jobs):
         try:
             composed, folder = _compose_job(config, number, job)
             cfg = _check(composed)
-            checked.append(cfg)
+            cfgs.append(cfg)
             output = _checked_output(cfg, folder or Path(config.hydra.sweep.dir))
             if folder and folder in folders:
                 raise InputError(launcher.shared_folder(folder))
@@ -131,7 +137,7 @@ def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
         if output and output in outputs:
             raise InputError(_shared_output(output, jobs))
         outputs.add(output)
-    remark = remark_on_seeds(checked, jobs)
+    remark = remark_on_seeds(cfgs, jobs)
     if remark:
         log.warning("%s", remark)
 
@@ -238,7 +244,7 @@ def _check(composed: Any) -> Config:
 
     The latter two need torch, which is needed anyway.
     """
-    cfg = from_omegaconf(composed)
+    cfg = checked(composed)
     from nst.losses.terms import terms_from_config
     from nst.runs.picture_check import check_pictures
 

@@ -19,7 +19,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from nst.command.line import flags, sweeps
+from nst.command.line import flags, pictures, sweeps
 from nst.command.line.choices import instead_of, meant_by
 from nst.command.line.keys import is_below, unknown_key
 from nst.command.line.names import is_sweep, quote_paths, quoted
@@ -52,7 +52,7 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         return list(arguments)  # install=bash is no override
     if complaint:
         raise InputError(complaint)
-    ordered = flags.flags_first(repeated(arguments))
+    ordered = pictures.expanded(flags.flags_first(repeated(arguments)))
     quoted_paths = quote_paths(ordered)
     complaint = fault(quoted_paths) or sweeps.without_flag(ordered)
     complaint = complaint or sweeps.lost_sweep(quoted_paths)

@@ -79,16 +79,16 @@ def _quote(argument: str, sweep: bool) -> str:
 def _names(value: str, sweep: bool) -> str:
     """One name, or several with commas between them."""
     if not value or _is_file(value):
-        return _name(value)
+        return one_name(value)
     if _HYDRAS_OWN.fullmatch(value):
         return value
     names = split_names(value)
     several = len(names) > 1 and (sweep or any(_leads_somewhere(name) for name in names))
     if not several:
-        return _name(value)
+        return one_name(value)
     if _read(value) is not _UNREADABLE and not any(_is_file(name) for name in names):
         return value
-    return ",".join(_name(name) for name in names)
+    return ",".join(one_name(name) for name in names)
 
 
 def split_names(value: str) -> list[str]:
@@ -117,8 +117,8 @@ def split_names(value: str) -> list[str]:
     return names
 
 
-def _name(name: str) -> str:
-    """One name: quoted where Hydra would not read it as it stands."""
+def one_name(name: str) -> str:
+    """One name as a value of Hydra's grammar: quoted where Hydra would not read it as it stands."""
     is_file = _is_file(name)
     if is_file and _means_more(name):
         name = _here(name)
