@@ -23,6 +23,7 @@ from nst.command.line.names import slug
 from nst.command.plan import PlanSweep, as_written
 from nst.config import from_omegaconf
 from nst.reports.sweep_plan import SweepPlan
+from nst.runs.machine import garbage
 from nst.runs.machine.interruption import listening
 from nst.runs.machine.threads import sleep_while_waiting
 
@@ -32,6 +33,7 @@ log = logging.getLogger("nst")
 def main() -> None:
     """``run.py``, ``nst`` and ``python -m nst``."""
     sleep_while_waiting()
+    garbage.leave_the_last()
     given = sys.argv[1:]
     with ending(), listening(), _last_words(given):
         register()

@@ -25,6 +25,7 @@ from nst.config import from_omegaconf
 from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
+from nst.runs.machine import garbage
 
 
 class PlanSweep(Callback):
@@ -131,6 +132,7 @@ def _check(composed: Any) -> None:
     The latter two need torch, which is needed anyway.
     """
     cfg = from_omegaconf(composed)
+    garbage.load_torch()
     from nst.losses.terms import terms_from_config
     from nst.runs.picture_check import check_pictures
 
