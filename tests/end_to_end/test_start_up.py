@@ -19,7 +19,10 @@ COSTS = {
 """{module: what it would be loaded for}; together they take longer than torch itself."""
 
 
-@pytest.mark.parametrize("sample", ["content=astronaut style=mosaic", "task=texture style=swirl"])
+TEXTURE = "task=texture style=swirl"
+
+
+@pytest.mark.parametrize("sample", ["", pytest.param(TEXTURE, marks=pytest.mark.slow)])
 def test_a_run_loads_nothing_large_but_torch(sample: str, tmp_path: Path) -> None:
     code = f"""
 import atexit, runpy, sys
