@@ -34,6 +34,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nst.command.sizes import checked
 from nst.config import Config
 from nst.errors import InputError, require
+from nst.runs.machine import garbage
 
 if TYPE_CHECKING:
     from nst.runs.context import Context
@@ -77,7 +78,8 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
     Raises:
         InputError: also where an earlier job of the sweep has the same folder.
     """
-    from nst.runs import job  # imports torch, which --help and typos do not need
+    garbage.load_torch()  # only here: --help and typos do not need it
+    from nst.runs import job
 
     if context.group is not None:
         folder = context.folder.resolve()

@@ -26,6 +26,7 @@ from nst.command.remaining import job_line
 from nst.command.sizes import checked
 from nst.command.version import asks_for_version, versions
 from nst.reports.sweep_plan import SweepPlan
+from nst.runs.machine import garbage
 from nst.runs.machine.interruption import listening
 from nst.runs.machine.threads import sleep_while_waiting
 
@@ -35,6 +36,7 @@ log = logging.getLogger("nst")
 def main() -> None:
     """``run.py``, ``nst`` and ``python -m nst``."""
     sleep_while_waiting()
+    garbage.leave_the_last()
     given = sys.argv[1:]
     if asks_for_version(given):
         return print(versions())

@@ -34,6 +34,7 @@ from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
 from nst.runs.context import relative
+from nst.runs.machine import garbage
 
 log = logging.getLogger("nst")
 
@@ -245,6 +246,7 @@ def _check(composed: Any) -> Config:
     The latter two need torch, which is needed anyway.
     """
     cfg = checked(composed)
+    garbage.load_torch()
     from nst.losses.terms import terms_from_config
     from nst.runs.picture_check import check_pictures
 
