@@ -27,7 +27,7 @@ Array = np.ndarray
 @lru_cache(maxsize=len(PAINTINGS))
 def paint(name: str) -> Image.Image:
     """One painting of :data:`nst.config.samples.PAINTINGS` as it is offered by name, RGB."""
-    with Image.open(SHIPPED / f"{name}.png") as image:
+    with Image.open(SHIPPED / f"{name}.webp") as image:
         return image.convert("RGB")
 
 
@@ -228,4 +228,6 @@ _PAINTERS: dict[str, Callable[[np.random.Generator, int], Image.Image]] = {
 
 if __name__ == "__main__":
     for each in PAINTINGS:
-        draw(each, seed=0, side=SIDE).save(SHIPPED / f"{each}.png", optimize=True)
+        draw(each, seed=0, side=SIDE).save(
+            SHIPPED / f"{each}.webp", lossless=True, quality=100, method=6
+        )

@@ -7,7 +7,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from nst.command.configs import CONF, register
-from nst.command.plan import as_written, expand_sweep, remark_on_seeds, study_params
+from nst.command.checks.jobs import remark_on_seeds
+from nst.command.plan import as_written, expand_sweep, study_params
 from tests.conftest import Compose
 
 
