@@ -6,8 +6,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from nst.command.configs import CONF, register
 from nst.command.checks.jobs import remark_on_seeds
+from nst.command.configs import CONF, register
 from nst.command.plan import as_written, expand_sweep, study_params
 from tests.conftest import Compose
 
