@@ -10,6 +10,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any
 
+from nst.command.line.hints import value_hint
 from nst.config import Config, Task, from_omegaconf
 from nst.errors import InputError, did_you_mean
 
@@ -63,7 +64,7 @@ def _number(key: str, value: str, picture: str, composed: Any) -> int:
     if value.strip().isdecimal():
         return int(value)
     if value != ORIGINAL:
-        hint = did_you_mean(value, [ORIGINAL])
+        hint = value_hint(key, value) or did_you_mean(value, [ORIGINAL])
         raise InputError(f"{key}={value}: expected a whole number or {ORIGINAL}{hint}")
     side = _longest_side(picture, str(composed[picture]))
     if side not in _RANGE:

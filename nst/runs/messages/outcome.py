@@ -35,12 +35,11 @@ def result(record: Mapping[str, Any], folder: Path, sweep: str | None = None) ->
     file = folder / "image.png"
     inside = sweep is not None and file.is_relative_to(Path(sweep).absolute())
     picture = str(file.relative_to(Path(str(sweep)).absolute()) if inside else relative(file))
-    if record["config"].get("output"):
-        picture = f"{record['config']['output']}, and in {picture}"
+    output = record["config"].get("output")
     if sweep is None:
-        return [picture, *filter(None, [_kept(record)]), _went(record)]
+        return [*filter(None, [output, picture, _kept(record)]), _went(record)]
     words = ", ".join(filter(None, (_numbers(record), convergence(record["last_tenth"]))))
-    return [f"{picture}: {words}" if words else picture]
+    return [f"{output or picture}: {words}" if words else output or picture]
 
 
 def _kept(record: Mapping[str, Any]) -> str:

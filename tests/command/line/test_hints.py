@@ -147,8 +147,8 @@ def test_what_is_like_nothing_has_no_hint() -> None:
     ("argument", "answer"),
     [
         ("size=abc", "size=abc: expected a whole number"),
-        ("size=640x480", "expected a whole number; did you mean size=640?"),
-        ("size=512px", "expected a whole number; did you mean size=512?"),
+        ("size=640x480", "expected a whole number or original; did you mean size=640?"),
+        ("size=512px", "expected a whole number or original; did you mean size=512?"),
         ("strength=50%", "expected a number; did you mean strength=0.5?"),
         ("optimizer.steps=1e3", "expected a whole number; did you mean optimizer.steps=1000?"),
         ("optimizer.steps=adam", "expected a whole number; did you mean optimizer=adam?"),

@@ -163,7 +163,7 @@ def test_runs_over_a_folder_share_batches_unless_another_launcher_is_named() -> 
     put("photos/1.png", "photos/2.png")
     batched, named = "hydra/launcher=batched", "content=photos/1.png,photos/2.png"
     assert prepared(["content=photos", "style=photos", "-m"]) == [
-        *(batched, named, named.replace("content", "style"), "-m"),
+        *("-m", batched, named, named.replace("content", "style")),
     ]
     for other in ("hydra/launcher=basic", "+hydra/launcher=joblib"):
         assert prepared(["-m", "content=photos", other]) == ["-m", named, other]
