@@ -117,7 +117,8 @@ def _size_of_file(stamp: _Stamp) -> tuple[int, int]:
 def photograph(name: str) -> Image.Image:
     """A photograph of scikit-image's wheel by its name in ``skimage.data``, RGB."""
     folder = resources.files("skimage") / "data"  # its own reader loads a dozen packages
-    (file,) = (file for file in folder.iterdir() if file.name in (f"{name}.png", f"{name}.jpg"))
+    stem = "clock_motion" if name == "clock" else name
+    (file,) = (file for file in folder.iterdir() if file.name in (f"{stem}.png", f"{stem}.jpg"))
     with file.open("rb") as opened, Image.open(opened) as image:
         return image.convert("RGB")
 

@@ -197,7 +197,7 @@ def remedies(cfg: Config, seconds: float, device: str) -> str:
         device: that it is on
     """
     passes = all_passes(cfg)
-    quicker = ["quality=draft"]
+    quicker = [f"quality=draft in place of size={cfg.size}"]
     smaller = _rounded(cfg.size * math.sqrt(_QUICK / seconds))
     if 128 <= smaller < cfg.size:
         quicker.append(f"size={smaller} ({duration(_QUICK)})")

@@ -52,7 +52,7 @@ def test_the_picture_comes_first_then_what_it_has_then_how_it_went() -> None:
 
 def test_the_file_that_was_asked_for_is_named(composed: Compose) -> None:
     config = {"optimizer": {"steps": 100}, "output": "me.jpg"}
-    assert result(record(config=config), FOLDER)[0] == "outputs/run/image.png and me.jpg"
+    assert result(record(config=config), FOLDER)[:2] == ["me.jpg", "outputs/run/image.png"]
 
 
 def test_a_run_that_falls_says_what_to_do() -> None:

@@ -78,23 +78,27 @@ def test_over_half_an_hour_is_a_warning_that_says_what_helps(
     told(composed, caplog, 60.0, "size=512")
     (warning,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert warning == "about 1.5 h"
-    assert "quicker: quality=draft, size=160 (10 min) or a GPU" in caplog.messages
+    assert (
+        "quicker: quality=draft in place of size=512, size=160 (10 min) or a GPU" in caplog.messages
+    )
     assert "Ctrl-C ends it, and keeps the picture so far" in caplog.messages
 
 
 def test_what_must_take_long_is_said_before_anything_is_loaded(
     composed: Compose, caplog: pytest.LogCaptureFixture
 ) -> None:
-    telling = Telling([composed("size=3000", "optimizer.steps=300")], terminal=False)
+    telling = Telling(
+        [composed("size=3000", "coarse_scales=1", "optimizer.steps=300")], terminal=False
+    )
     telling.begin(torch.device("cpu"), FLOAT32, threads=2)
     plan, warning, quicker, _ = caplog.messages
     assert "3000×3000" in plan
     assert re.fullmatch(r"on this processor it may take some \d+(\.5)? h", warning)
-    assert quicker.startswith("quicker: quality=draft, size=")
+    assert quicker.startswith("quicker: quality=draft in place of size=")
 
 
 def test_a_warning_is_given_once(composed: Compose, caplog: pytest.LogCaptureFixture) -> None:
-    lines = told(composed, caplog, 90.0, "size=3000", "optimizer.steps=200")
+    lines = told(composed, caplog, 90.0, "size=3000", "coarse_scales=1", "optimizer.steps=200")
     assert sum("quicker" in line for line in lines) == 1
     assert [r.levelname for r in caplog.records].count("WARNING") == 1
     assert "about 5 h" in lines
