@@ -23,6 +23,7 @@ import nst.losses
 from experiments.backbone.settings import NarrowConfig, TrainConfig
 from nst.command.configs import CONF, register
 from nst.command.help import reference
+from nst.command.help.pages import first_page
 from nst.command.line.arguments import unknown_key
 from nst.command.plan import expand_sweep, study_params
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
@@ -54,8 +55,8 @@ def commands(page: Path) -> list[str]:
 
 
 def help_commands() -> list[str]:
-    text = (CONF / "config.yaml").read_text(encoding="utf-8")
-    return [re.split(r"\s{2,}", line)[0] for line in re.findall(r"(?m)^ +(python run\.py.*)", text)]
+    lines = re.findall(r"(?m)^ +(python run\.py.*)", first_page())
+    return [re.split(r"\s{2,}", line)[0] for line in lines]
 
 
 ALL = list(dict.fromkeys([*help_commands(), *(c for page in PAGES for c in commands(page))]))

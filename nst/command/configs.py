@@ -16,7 +16,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nst.command import launcher
 from nst.command.folders import own_folder
-from nst.command.help.lists import help_groups, help_keys, help_samples
 from nst.command.line.arguments import fault, open_keys, unreadable
 from nst.command.line.names import quoted, slug, unnamed_keys
 from nst.config import OPEN_KEYS, Config, documented_keys, from_omegaconf, wandb_default
@@ -35,9 +34,6 @@ def register() -> None:
     resolvers: dict[str, Any] = {
         "nst.slug": slug,
         "nst.unnamed_keys": unnamed_keys,
-        "nst.groups": lambda: help_groups(CONF),
-        "nst.keys": help_keys,
-        "nst.samples": help_samples,
         "nst.wandb": wandb_default,
     }
     for name, resolver in resolvers.items():

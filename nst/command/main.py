@@ -18,6 +18,7 @@ from nst import errors
 from nst.command import launcher
 from nst.command.configs import CONF, register
 from nst.command.ending import FAILED, JobFailedError, again, ending, fail, of_the_disk, said, tell
+from nst.command.help import pages
 from nst.command.line.arguments import prepared
 from nst.command.line.names import slug
 from nst.command.plan import PlanSweep, as_written
@@ -34,6 +35,8 @@ def main() -> None:
     sleep_while_waiting()
     given = sys.argv[1:]
     with ending(), listening(), _last_words(given):
+        if pages.answered(given):
+            return
         register()
         sys.argv[1:] = prepared(given)
         with _report_after_sweep(given):
