@@ -18,7 +18,7 @@ from nst import errors
 from nst.command import launcher
 from nst.command.configs import CONF, register
 from nst.command.ending import FAILED, JobFailedError, again, ending, fail, of_the_disk, said, tell
-from nst.command.help import pages
+from nst.command.help import completion, pages
 from nst.command.line.arguments import prepared
 from nst.command.line.names import slug
 from nst.command.plan import PlanSweep, as_written
@@ -35,10 +35,10 @@ def main() -> None:
     sleep_while_waiting()
     given = sys.argv[1:]
     with ending(), listening(), _last_words(given):
-        if pages.answered(given):
+        if pages.answered(given) or completion.answered(given):
             return
         register()
-        sys.argv[1:] = prepared(given)
+        sys.argv[1:] = given if "-sc" in given else prepared(given)
         with _report_after_sweep(given):
             _job()
 

@@ -55,8 +55,7 @@ def topic(word: str) -> str:
         InputError: nothing has that name; with the name that may be meant.
     """
     name, equals, value = word.lstrip("+~").partition("=")
-    if word in _FLAGS:
-        name = "-m"
+    name = "-m" if word in _FLAGS else name.rstrip(".")
     if name in GROUPS and equals and value and "," not in value:
         return _choice(name, value)
     for page in (_other, _section, _key, _option, _within):
