@@ -65,9 +65,10 @@ _SWEEPS = """\
 ## Sweeps
 
 `python run.py -m key=a,b,c` runs every combination of the values, one job after the other, each in
-a folder of its own. `hydra/launcher=batched` runs jobs that may share a forward pass at once
-([running.md](running.md#several-pictures-at-once)). Names of files may have any characters, also
-within a sweep: `"content=photo (1).jpg,größe.png"`. A name with a comma is found where its file is.
+a folder of its own. `hydra/launcher=batched` runs jobs whose pictures the network may see together
+at once ([running.md](running.md#several-pictures-at-once)). Names of files may have any characters,
+also within a sweep: `"content=photo (1).jpg,größe.png"`. A name with a comma is found where its
+file is.
 """
 
 _ROLES: Mapping[Role, tuple[str, str]] = {
