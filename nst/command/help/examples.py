@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 from nst.config import GROUPS
 from nst.config.keys import Key
+from nst.errors import shown
 
 _KEYS = {
     "task": "task=texture style=mosaic size=256",
@@ -107,14 +110,19 @@ _GROUPS = {
 }
 
 
-def of_key(key: Key) -> str:
-    """An example of a key: by hand, or the choice that is not the default."""
+def of_key(key: Key, value: object) -> str:
+    """An example of a key: by hand, or the choice that is not its value, else this value.
+
+    Args:
+        key: of the config
+        value: in a run without arguments
+    """
     if key.name in _KEYS:
         return _KEYS[key.name]
     if key.values == "true/false":
-        return f"{key.name}={'false' if key.default else 'true'}"
-    others = [value for value in key.values.split(", ") if value != str(key.default)]
-    return f"{key.name}={others[0] if others[1:] else key.default}"
+        return f"{key.name}={shown(not value)}"
+    others = [choice for choice in key.values.split(", ") if choice != value]
+    return shlex.quote(f"{key.name}={others[0] if others[1:] else shown(value)}")
 
 
 def of_choice(group: str, choice: str) -> str:

@@ -98,7 +98,7 @@ def _section(name: str) -> str:
 
 def _brief(key: Key) -> str:
     """The first sentence of a key's text, and its default."""
-    default = _default(key.name)
+    default = default_of(key.name)
     short = isinstance(default, str | int | float) or default is None
     sentence = re.split(r"\. (?=[A-Z])", key.text)[0].rstrip(".")
     return f"{sentence} ({shown(default)})" if short else sentence
@@ -135,7 +135,8 @@ def _settings(group: str, file: Path) -> Iterator[str]:
     sweep = settings.get("study", {}).pop("sweep", {})
     prefix = "" if "@package _global_" in text else f"{group}."
     for key, value in _flat(settings, prefix):
-        yield f"{key}={shown(value)}"
+        others = re.findall(r"\$\{([\w.]+)\}", str(value))
+        yield f"{key}: by {', '.join(others)}" if others else f"{key}={shown(value)}"
     for size, axes in sweep.items():
         yield f"study.sweep.{size}: {' '.join(f'{key}={values}' for key, values in axes.items())}"
 
@@ -159,12 +160,12 @@ def _key(name: str) -> str:
     if key is None:
         return ""
     facts = {"values": key.expected} if key.expected else {}
-    facts["default"] = shown(_default(name))
+    facts["default"] = shown(default_of(name))
     parts = [name, _filled(key.text), *_more(name), "\n".join(_columns(facts))]
-    return "\n\n".join([*parts, _example(examples.of_key(key))])
+    return "\n\n".join([*parts, _example(examples.of_key(key, default_of(name)))])
 
 
-def _default(name: str) -> Any:
+def default_of(name: str) -> Any:
     """The value of a key in a run without arguments."""
     config = _defaults()
     for part in name.split("."):

@@ -11,7 +11,7 @@ from nst.command.configs import CONF
 from nst.command.help import examples
 from nst.command.help.lists import first_comment
 from nst.command.help.losses import losses_in_words
-from nst.command.help.topics import topic
+from nst.command.help.topics import default_of, topic
 from nst.command.line.arguments import open_keys, unknown_key
 from nst.command.plan import expand_sweep
 from nst.config import GROUPS, documented_keys
@@ -65,6 +65,7 @@ def test_a_choice_says_what_it_sets() -> None:
     assert "study.sweep.full: loss.style_weight=500,50,5" in topic("study=weights")
     assert "optimizer.lr=0.02" in topic("optimizer=adam")
     assert "loss.tv_weight=1" in topic("loss=balanced")
+    assert "content_layer: by backbone.default_content_layer" in topic("layers=default")
 
 
 def test_pictures_and_layers_are_named_where_they_can_stand() -> None:
@@ -118,7 +119,7 @@ def test_an_unknown_name_is_one_line(word: str, message: str) -> None:
 
 
 def all_examples() -> list[str]:
-    keys = [examples.of_key(key) for key in documented_keys().values()]
+    keys = [examples.of_key(key, default_of(key.name)) for key in documented_keys().values()]
     choices = [examples.of_choice(*choice.split("=")) for choice in CHOICES]
     options = [
         examples.of_option(f"{loss.key}.{option}", default)
