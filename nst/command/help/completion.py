@@ -76,7 +76,7 @@ def _names(word: str) -> Iterator[str]:
     options = [f"{loss.key}.{option}" for loss in losses_in_words() for option in loss.options]
     for name in (*documented_keys(), *options):
         yield f"{name}=" if "." in word or "." not in name else f"{name.partition('.')[0]}."
-    yield from (f"{group}=" for group in (*GROUPS, "hydra/launcher"))
+    yield from (f"{group}=" for group in (*GROUPS, "hydra/launcher", "repeat"))
 
 
 def _values(key: str, words: Sequence[str]) -> Sequence[str]:

@@ -34,6 +34,12 @@ _OTHERS: dict[str, tuple[str, str]] = {
         "    question of the literature.",
         "-m style=swirl,ink strength=0.3,0.6",
     ),
+    "repeat": (
+        "repeat: the command line of an earlier run, again\n\n"
+        "    repeat=FILE, where FILE is a picture that output=FILE wrote, or a run's\n"
+        "    folder. Keys beside it win.",
+        "repeat=mine.png size=2000 output=large.png",
+    ),
     _BATCHED: (
         "hydra/launcher: how the jobs of a sweep are run\n\n"
         "    basic (default)  one after the other\n"

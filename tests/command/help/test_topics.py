@@ -20,7 +20,8 @@ from nst.errors import InputError
 
 CHOICES = [f"{group}={file.stem}" for group in GROUPS for file in (CONF / group).glob("*.yaml")]
 OPTIONS = [f"{loss.key}.{option}" for loss in losses_in_words() for option in loss.options]
-TOPICS = [*documented_keys(), *GROUPS, "report", *CHOICES, *OPTIONS, "-m", "hydra/launcher"]
+OTHERS = ["report", "repeat", "-m", "hydra/launcher"]
+TOPICS = [*documented_keys(), *GROUPS, *CHOICES, *OPTIONS, *OTHERS]
 
 
 def words(text: str) -> str:
