@@ -63,4 +63,5 @@ def comments(file: Path) -> list[str]:
 def default_choices(conf: Path) -> dict[str, str]:
     """{group: its choice where the command line names none}."""
     entries = yaml.safe_load((conf / "config.yaml").read_text(encoding="utf-8"))["defaults"]
-    return {k: v for entry in entries if isinstance(entry, dict) for k, v in entry.items()}
+    chosen = [pair for entry in entries if isinstance(entry, dict) for pair in entry.items()]
+    return {group: choice for group, choice in chosen if group in GROUPS}
