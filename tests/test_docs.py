@@ -20,6 +20,7 @@ from PIL import Image
 
 import nst
 import nst.losses
+from experiments.artist_figures import MOST_BYTES
 from experiments.backbone.settings import NarrowConfig, TrainConfig
 from nst.command.configs import CONF, register
 from nst.command.help import reference
@@ -36,7 +37,8 @@ GUIDE = ROOT / "CONTRIBUTING.md"
 PAGES = [README, GUIDE, ROOT / "CHANGELOG.md", ROOT / "outputs" / "README.md"]
 PAGES += [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "nst/backbones/shipped/README.md"]
 QUICK = ["optimizer.steps=1", "logger=none", "device=cpu", "snapshot_every=0", "passes=[]"]
-PICTURES = ("me.jpg", "painting.jpg", "tubingen.jpg", "starry_night.jpg")
+PICTURES = ["me.jpg", "painting.jpg", "tubingen.jpg", "starry_night.jpg"]
+PICTURES += ["frame_1.png", "frame_2.png", "painted_1.png"]
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:
@@ -209,6 +211,8 @@ def test_pictures_are_small_and_used() -> None:
     for picture in (ROOT / "docs").rglob("*.[jp][pn]g"):
         assert picture.stat().st_size < 600_000, picture.name
         assert picture.name in text, f"no page shows {picture.name}"
+    for picture in (ROOT / "docs" / "images").glob("artists_*"):
+        assert picture.stat().st_size < MOST_BYTES, picture.name
 
 
 def test_keys_named_in_the_pages_exist() -> None:
@@ -216,6 +220,7 @@ def test_keys_named_in_the_pages_exist() -> None:
     training = {item.name for config in configs for item in dataclasses.fields(config)}
     training |= {"weights.teacher", "weights.identity"}
     placeholders = {"key", "group", "report.html"}  # the last is a file
+    placeholders |= {"repeat", "install"}  # of the command line alone, and Hydra's completion
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         named = re.findall(r"`(?:[^`\n]*\s)?([a-z_]+(?:\.[a-z_0-9]+)*)=[^`]*`", text)
