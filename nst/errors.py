@@ -50,8 +50,17 @@ class Interruption(KeyboardInterrupt):
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean X?"`` for the closest known name, or an empty string."""
-    close = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.6)
+    """Return ``"; did you mean X?"`` for the closest known name, or an empty string.
+
+    Where none is close, one that has all of the wrong name in it is meant.
+
+    >>> did_you_mean("keras", ["gatys2015", "chollet_keras"])
+    '; did you mean chollet_keras?'
+    """
+    names = list(known)
+    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
+    if not close and len(wrong) >= 3:
+        close = [name for name in names if wrong.lower() in name.lower()]
     return f"; did you mean {close[0]}?" if close else ""
 
 

@@ -25,7 +25,9 @@ from experiments.backbone.settings import NarrowConfig, TrainConfig
 from nst.command.configs import CONF, register
 from nst.command.help import reference
 from nst.command.help.pages import first_page
-from nst.command.line.arguments import unknown_key
+from nst.command.line.keys import unknown_key
+from nst.command.line.pictures import expanded
+from nst.command.line.repeat import KEY as REPEAT
 from nst.command.plan import expand_sweep, study_params
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
 from nst.losses.layer_loss import Role
@@ -37,8 +39,17 @@ GUIDE = ROOT / "CONTRIBUTING.md"
 PAGES = [README, GUIDE, ROOT / "CHANGELOG.md", ROOT / "outputs" / "README.md"]
 PAGES += [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "nst/backbones/shipped/README.md"]
 QUICK = ["optimizer.steps=1", "logger=none", "device=cpu", "snapshot_every=0", "passes=[]"]
-PICTURES = ["me.jpg", "painting.jpg", "tubingen.jpg", "starry_night.jpg"]
-PICTURES += ["frame_1.png", "frame_2.png", "painted_1.png"]
+PICTURES = (
+    "me.jpg",
+    "painting.jpg",
+    "tubingen.jpg",
+    "starry_night.jpg",
+    "photos/1.jpg",
+    "photos/2.jpg",
+    "frame_1.png",
+    "frame_2.png",
+    "painted_1.png",
+)
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:
@@ -82,9 +93,10 @@ def test_every_documented_run_works(
 ) -> None:
     """Every job, small and short; of a large sweep the first and the last."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
     for name in PICTURES:
         Image.linear_gradient("L").save(tmp_path / name)
-    arguments = shlex.split(command.replace("SQUEEZENET.pth", "random"))[2:]
+    arguments = expanded(shlex.split(command.replace("SQUEEZENET.pth", "random"))[2:])
     assert not [unknown_key(argument) for argument in arguments if unknown_key(argument)]
     sweep = "-m" in arguments
     overrides = [argument for argument in arguments if argument != "-m"]
@@ -219,8 +231,13 @@ def test_keys_named_in_the_pages_exist() -> None:
     configs = (TrainConfig, NarrowConfig)
     training = {item.name for config in configs for item in dataclasses.fields(config)}
     training |= {"weights.teacher", "weights.identity"}
-    placeholders = {"key", "group", "report.html"}  # the last is a file
-    placeholders |= {"repeat", "install"}  # of the command line alone, and Hydra's completion
+    placeholders = {
+        "key",
+        "group",
+        "report.html",
+        REPEAT,
+        "install",
+    }  # the latter are no keys of the config
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         named = re.findall(r"`(?:[^`\n]*\s)?([a-z_]+(?:\.[a-z_0-9]+)*)=[^`]*`", text)

@@ -11,35 +11,39 @@ from typing import Any
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nst.command import launcher
-from nst.command.folders import own_folder
+from nst.command.folders import job_name, own_folder, run_name, sweep_name, varying
 from nst.command.line.arguments import fault, open_keys, unreadable
-from nst.command.line.names import quoted, slug, unnamed_keys
-from nst.config import OPEN_KEYS, Config, documented_keys, from_omegaconf, wandb_default
+from nst.command.line.choices import CONF as CONF
+from nst.command.line.choices import meant_by
+from nst.command.line.hints import value_hint
+from nst.command.line.names import is_of_files, quoted, unnamed_keys
+from nst.command.line.sweeps import without_its_package
+from nst.command.sizes import Written, checked
+from nst.config import GROUPS, OPEN_KEYS, Config, documented_keys, wandb_default
 from nst.config.values import explained
 from nst.errors import InputError, did_you_mean, printable
-
-_PACKAGE = Path(__file__).resolve().parent.parent
-CONF = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir())
-"""``conf/``: inside of an installed package, beside the package in a checkout."""
 
 
 def register() -> None:
     """Tell Hydra about schema and launcher, and OmegaConf about the resolvers of ``conf/``."""
     launcher.register()
-    ConfigStore.instance().store(name="schema", node=Config)
+    ConfigStore.instance().store(name="schema", node=Written)
     resolvers: dict[str, Any] = {
-        "nst.slug": slug,
+        "nst.run_name": run_name,
+        "nst.sweep_name": sweep_name,
+        "nst.job_name": job_name,
         "nst.unnamed_keys": unnamed_keys,
         "nst.wandb": wandb_default,
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
-    # kept with the config, so that jobs in other processes have the sweep's folder too
+    # kept with the config, so that jobs, which may be in other processes, have the sweep's own too
     OmegaConf.register_new_resolver("nst.own_folder", own_folder, replace=True, use_cache=True)
+    OmegaConf.register_new_resolver("nst.varying", varying, replace=True, use_cache=True)
 
 
 def compose(*overrides: str, **values: Any) -> Config:
@@ -65,7 +69,7 @@ def compose(*overrides: str, **values: Any) -> Config:
             composed = hydra.compose("config", open_keys(every))
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(one_line(error)) from error
-    return from_omegaconf(composed)
+    return checked(composed)
 
 
 def one_line(error: Exception) -> str:
@@ -75,9 +79,7 @@ def one_line(error: Exception) -> str:
     'optimizer=adm: no such choice; did you mean adam? (adam, lbfgs, sgd)'
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        hint = did_you_mean(choice, error.options)
-        return printable(f"{group}={choice}: no such choice{hint} ({', '.join(error.options)})")
+        return printable(_no_such_choice(str(error.missing_cfg_file), error.options))
     if isinstance(error, OverrideParseException):
         return printable(unreadable(error.override, error))
     if isinstance(error, OmegaConfBaseException):
@@ -86,9 +88,8 @@ def one_line(error: Exception) -> str:
     swept = re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.*)'", text, re.DOTALL)
     if swept and "multirun" in text:
         override = swept[1].split("'\n1. To use it")[0]
-        return printable(
-            f"{override}: several values make a sweep, for which add -m{_list(override)}"
-        )
+        text = f"{override}: several values make a sweep; add -m for a run of each"
+        return printable(text + _list(override))
     if "does not support sweep type" in text:
         return (
             "interval() is for sweepers that choose their jobs; give values, as 0,1 or range(0,3)"
@@ -100,15 +101,28 @@ def one_line(error: Exception) -> str:
     return printable(": ".join(line.rstrip(".") for line in lines if line))
 
 
+def _no_such_choice(missing: str, options: Sequence[str]) -> str:
+    """What a group has instead of a choice, as ``optimizer/adm``, and what was meant."""
+    group, _, choice = missing.partition("/")
+    if group not in GROUPS:  # one of Hydra's, as hydra/launcher
+        group, _, choice = missing.rpartition("/")
+    package = without_its_package(group, choice)
+    if package:
+        return package
+    meant = meant_by(group, choice)
+    hint = f"; did you mean {meant}?" if meant else did_you_mean(choice, options)
+    return f"{group}={choice}: no such choice{hint} ({', '.join(options)})"
+
+
 def _list(override: str) -> str:
     """How to write what a comma may mean otherwise."""
-    name = override.partition("=")[0]
+    name, _, value = override.partition("=")
     key = documented_keys().get(name.lstrip("+"))
-    if key is None or "number" in key.expected or "," not in override:
+    if key is None or "number" in key.expected or "," not in override or is_of_files(name):
         return ""
     if key.expected.startswith("text"):
-        return f"; a text with a comma is {name}=\"'a,b'\""
-    return f"; a list is {name}=[a,b]"
+        return f"; a text with a comma is {name}=\"'{value}'\""
+    return f"; a list is {name}=[{value}]"
 
 
 def _refused(override: str, cause: BaseException | None) -> str:
@@ -122,14 +136,26 @@ def _refused(override: str, cause: BaseException | None) -> str:
     if name in OPEN_KEYS[:2]:
         return f"{override}: expected a name or {{name: …, option: …}}"
     if key is None or not key.expected:
-        return f"{override}: {reason}" if reason else f"{override}: the config has no such key"
+        return f"{override}: {_absent(name, cause)}"
     if key.name != name:
         return f"{override}: {key.name} is {key.expected}, to be given as a whole"
     if key.expected.startswith(("a list", "a mapping")):
         detail = f" ({reason})" if re.match("Key|Value", reason) else ""
         return f"{override}: expected {key.expected}{detail}"
-    hint = did_you_mean(override.partition("=")[2], key.values.split(", "))
+    value = override.partition("=")[2]
+    hint = value_hint(name, value) or did_you_mean(value, key.values.split(", "))
     return f"{override}: expected {key.expected}{hint}"
+
+
+def _absent(name: str, cause: BaseException | None) -> str:
+    """What to say of a key that the config, or a part of Hydra's, does not have."""
+    if name == "hydra.launcher.max_batch":
+        return "it belongs to hydra/launcher=batched; add that"
+    parent, last = getattr(cause, "parent_node", None), name.rpartition(".")[2]
+    reason = _first_line(cause) or "the config has no such key"
+    if isinstance(parent, DictConfig) and reason.startswith("Key "):
+        return reason + did_you_mean(last, map(str, parent))
+    return reason
 
 
 def _first_line(error: BaseException | None) -> str:

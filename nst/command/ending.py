@@ -48,7 +48,7 @@ def of_the_disk(error: BaseException) -> str | None:
     if not isinstance(error, OSError) or error.errno not in _OF_THE_DISK:
         return None
     where = f"{error.filename}: " if error.filename else ""
-    remedy = "name another place by hydra.run.dir or hydra.sweep.dir"
+    remedy = "name another place by hydra.run.dir, hydra.sweep.dir or output"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         remedy = f"free some space, or {remedy}"
     return f"{where}{os.strerror(error.errno)}; {remedy}"

@@ -31,8 +31,10 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from nst.config import Config, from_omegaconf
+from nst.command.sizes import checked
+from nst.config import Config
 from nst.errors import InputError, require
+from nst.runs.machine import garbage
 
 if TYPE_CHECKING:
     from nst.runs.context import Context
@@ -76,7 +78,8 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
     Raises:
         InputError: also where an earlier job of the sweep has the same folder.
     """
-    from nst.runs import job  # imports torch, which --help and typos do not need
+    garbage.load_torch()  # only here: --help and typos do not need it
+    from nst.runs import job
 
     if context.group is not None:
         folder = context.folder.resolve()
@@ -220,12 +223,9 @@ class BatchedLauncher(Launcher):
         Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         jobs = [self._job(initial_job_idx + i, o) for i, o in enumerate(job_overrides)]
         sorted_in = batches([_key(job) for job in jobs], self._limits(jobs))
-        log.info("Launching %d jobs locally, in batches of %s", len(jobs), _sizes(sorted_in))
+        log.info("in batches of %s", _sizes(sorted_in))
         returns: dict[int, JobReturn] = {}
         for members in sorted_in:
-            for i in members:
-                named = " ".join(utils.filter_overrides(jobs[i].overrides))
-                log.info("\t#%d : %s", jobs[i].number, named)
             batch = _Batch([jobs[i] for i in members], self._start)
             token = _current.set(batch)
             try:
@@ -303,4 +303,4 @@ def _stands_at(job: _Job) -> int | str:
 
 def _config(job: _Job) -> Config:
     keys = [key for key in job.composed if key != "hydra"]
-    return from_omegaconf(OmegaConf.masked_copy(job.composed, keys))
+    return checked(OmegaConf.masked_copy(job.composed, keys))

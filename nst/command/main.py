@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,11 +19,15 @@ from nst.command import launcher
 from nst.command.configs import CONF, register
 from nst.command.ending import FAILED, JobFailedError, again, ending, fail, of_the_disk, said, tell
 from nst.command.help import completion, pages
+from nst.command.line import pictures
 from nst.command.line.arguments import prepared
 from nst.command.line.names import slug
 from nst.command.plan import PlanSweep, as_written
-from nst.config import from_omegaconf
+from nst.command.remaining import job_line
+from nst.command.sizes import checked
+from nst.command.version import asks_for_version, versions
 from nst.reports.sweep_plan import SweepPlan
+from nst.runs.machine import garbage
 from nst.runs.machine.interruption import listening
 from nst.runs.machine.threads import sleep_while_waiting
 
@@ -33,12 +37,16 @@ log = logging.getLogger("nst")
 def main() -> None:
     """``run.py``, ``nst`` and ``python -m nst``."""
     sleep_while_waiting()
+    garbage.leave_the_last()
     given = sys.argv[1:]
+    if asks_for_version(given):
+        return print(versions())
     with ending(), listening(), _last_words(given):
         if pages.answered(given) or completion.answered(given):
             return
         register()
-        sys.argv[1:] = given if "-sc" in given else prepared(given)
+        sys.argv[1:] = prepared(given)
+        PlanSweep.pictures = pictures.said(given)
         with _report_after_sweep(given):
             _job()
 
@@ -61,11 +69,15 @@ def _run(composed: DictConfig) -> None:
     folder, name = Path(hydra_cfg.runtime.output_dir), slug(hydra_cfg.job.override_dirname)
     group = str(hydra_cfg.sweep.dir) if sweep else None
     try:
-        cfg = from_omegaconf(composed)
+        cfg = checked(composed)
         from nst.runs.context import Context
 
         overrides = as_written(hydra_cfg.overrides.task)
-        launcher.run_job(cfg, Context(folder, name, group, overrides))
+        number = int(hydra_cfg.job.num) if sweep else 0
+        line = _job_line(group, number, overrides)
+        context = Context(folder, name, group, overrides, line, later=number > 0)
+        record = launcher.run_job(cfg, context)
+        PlanSweep.remaining.end(number, record)
     except KeyboardInterrupt as error:
         if _Run.folder is None:  # else another job of its batch has said so
             _Run.folder = folder
@@ -80,6 +92,13 @@ def _run(composed: DictConfig) -> None:
         else:
             log.error("%s", reason)
         raise JobFailedError(reason or str(error)) from error
+
+
+def _job_line(group: str | None, number: int, overrides: Sequence[str]) -> str:
+    """Which job of a sweep begins; nothing for a single run."""
+    if group is None:
+        return ""
+    return job_line(Path(group), number, overrides, PlanSweep.remaining)
 
 
 class _Run:

@@ -1,49 +1,71 @@
-"""Before the first job of a sweep: a study's axes, a check of every job, and a plan."""
+"""What happens before a run, and before the first job of a sweep: checks, axes, a plan.
+
+Hydra makes folders only after that, so a command that is refused leaves none.
+"""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import OmegaConf, open_dict, read_write
+from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from nst import durable
-from nst.command import launcher
-from nst.command.configs import one_line
+from nst.command.checks.jobs import check_jobs
+from nst.command.checks.run import check_run
 from nst.command.ending import said
+from nst.command.folders import point_latest
 from nst.command.line.arguments import open_key
-from nst.config import from_omegaconf
+from nst.command.remaining import Remaining
 from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
+from nst.runs.context import relative
+
+log = logging.getLogger("nst")
 
 
 class PlanSweep(Callback):
-    """Before the first job of a sweep: its study's axes, a check of each job, a plan."""
+    """Before a run its check; before the first job of a sweep its axes, a check of each, a plan.
+
+    To Hydra, a callback that fails is worth a warning, and it goes on without. Here it ends the
+    program: what it prepares is what a run or a sweep is made of.
+    """
 
     folder: Path | None = None
     """The folder of the sweep that this process has started, once it has a plan."""
 
+    pictures: Sequence[str] = ()
+    """What is to be said of the folders of pictures that it is made of."""
+
     in_use = ExitStack()
     """Holds the folder until the program ends."""
 
-    def on_multirun_start(self, config: Any, **kwargs: Any) -> None:
-        """Compose and check each job; stop with one line that names the first one that is wrong.
+    remaining = Remaining()
+    """How long its jobs take."""
 
-        To Hydra, a callback that fails is worth a warning, and it goes on without. Here it ends
-        the program: what it prepares is what a sweep is made of.
-        """
+    def on_multirun_start(self, config: Any, **kwargs: Any) -> None:
+        """Compose and check each job; stop with one line that names the first one that is wrong."""
         try:
             self._plan(config)
+            point_latest(Path(config.hydra.sweep.dir))
+        except Exception as error:
+            raise SystemExit(said(error)) from error
+
+    def on_run_start(self, config: Any, **kwargs: Any) -> None:
+        """Check a single run; stop with one line that says what is wrong."""
+        try:
+            check_run(config)
+            point_latest(Path(config.hydra.run.dir))
         except Exception as error:
             raise SystemExit(said(error)) from error
 
@@ -56,33 +78,13 @@ class PlanSweep(Callback):
         params = {**study_params(config, overrides), **(config.hydra.sweeper.params or {})}
         with open_dict(config):
             config.hydra.sweeper.params = params
+        with suppress(OmegaConfBaseException):  # of a person's own, which only a job can tell
+            str(config.hydra.sweep.subdir)  # the jobs find in its cache what varies
         jobs = expand_sweep([f"{k}={v}" for k, v in params.items()] + overrides)
-        _check_jobs(config, jobs)
+        check_jobs(config, jobs, self.remaining)
         _write_plan(Path(config.hydra.sweep.dir), config, overrides, jobs)
-
-
-def _check_jobs(config: Any, jobs: Sequence[Sequence[str]]) -> None:
-    """Check the launcher and each job.
-
-    Raises:
-        InputError: one of them cannot work, or there is none.
-    """
-    if "max_batch" in config.hydra.launcher:
-        launcher.check_max_batch(config.hydra.launcher.max_batch)
-    if not jobs:
-        raise InputError("this sweep has no jobs: one of its keys has no value, or glob() no match")
-    folders: set[Path] = set()
-    for number, job in enumerate(jobs):
-        try:
-            composed, folder = _compose_job(config, number, job)
-            _check(composed)
-            if folder in folders:
-                raise InputError(launcher.shared_folder(folder))
-            if folder is not None:
-                folders.add(folder)
-        except (InputError, HydraException) as error:
-            text = one_line(error) if isinstance(error, HydraException) else error
-            raise InputError(f"job {','.join(job)}: {text}") from error
+        for line in self.pictures:
+            log.info("%s", line)
 
 
 def as_written(overrides: Any) -> list[str]:
@@ -103,41 +105,6 @@ def study_params(composed: Any, overrides: Sequence[str]) -> dict[str, str]:
     return {open_key(f"{key}=").rstrip("="): value for key, value in params.items()}
 
 
-def _compose_job(composed: Any, number: int, job: Sequence[str]) -> tuple[Any, Path | None]:
-    """A job's config, and its folder as Hydra's launchers will name it.
-
-    Args:
-        composed: of the sweep, as Hydra hands it to callbacks
-        number: of the job
-        job: its overrides
-
-    Returns:
-        The config without Hydra's part; no folder where only the job itself can tell its name.
-    """
-    whole = GlobalHydra.instance().config_loader().load_sweep_config(composed, list(job))
-    with read_write(whole), open_dict(whole):
-        whole.hydra.job.id, whole.hydra.job.num = str(number), number
-        try:
-            folder = Path(str(whole.hydra.sweep.dir), str(whole.hydra.sweep.subdir)).resolve()
-        except OmegaConfBaseException:  # it asks for what is known when the job runs
-            folder = None
-        del whole["hydra"]
-    return whole, folder
-
-
-def _check(composed: Any) -> None:
-    """The config, its losses' own options, and its pictures as far as their heads tell.
-
-    The latter two need torch, which is needed anyway.
-    """
-    cfg = from_omegaconf(composed)
-    from nst.losses.terms import terms_from_config
-    from nst.runs.picture_check import check_pictures
-
-    terms_from_config(cfg)
-    check_pictures(cfg)
-
-
 def _write_plan(
     folder: Path, composed: Any, overrides: Sequence[str], jobs: list[list[str]]
 ) -> None:
@@ -150,9 +117,11 @@ def _write_plan(
     )
     if composed.resume:
         _check_same(SweepPlan.read(folder), plan, folder)
+    plan.check(folder)
     PlanSweep.in_use.enter_context(durable.in_use(folder, "sweep"))
     plan.write(folder)
     PlanSweep.folder = folder
+    log.info("%d job%s in %s", len(jobs), "" if len(jobs) == 1 else "s", relative(folder))
 
 
 def _check_same(before: SweepPlan | None, now: SweepPlan, folder: Path) -> None:

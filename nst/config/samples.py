@@ -48,6 +48,15 @@ def existing_file(path: str) -> Path | None:
         return None
 
 
+def existing_folder(path: str) -> Path | None:
+    """The folder at a path, ``~`` expanded; None where no folder is or can be."""
+    try:
+        folder = _path(path)
+        return folder if folder.is_dir() else None
+    except (OSError, ValueError):
+        return None
+
+
 def _path(source: str) -> Path:
     """A path with ``~`` expanded, as far as that is somebody's home."""
     try:

@@ -281,14 +281,20 @@ class Config:
     )
     content: str = _doc("Content image: a path or the name of a sample.", "astronaut")
     style: str = _doc("Style image: a path or the name of a sample.", "mosaic")
-    size: int = _doc("Longest side of the result, in pixels.", 512)
+    size: int = _doc(
+        "Longest side of the result, in pixels; original: that of the content (task=texture: of "
+        "the style).",
+        512,
+    )
     strength: float = _doc(
         "How much style a transfer has, with loss=balanced: from 0, the photograph, to 1, where "
         "hardly anything of it is left.",
         0.5,
     )
     style_size: int | None = _doc(
-        "Longest side of the style image, in pixels; smaller makes finer strokes. null: size.", None
+        "Longest side of the style image, in pixels; smaller makes finer strokes. null: size; "
+        "original: its own.",
+        None,
     )
     content_layer: Any = _doc("Layer of the content loss: a name or a list.", MISSING)
     style_layers: Any = _doc("Layers of the style loss: a name, a range or a list.", MISSING)

@@ -17,8 +17,10 @@ from torch import Tensor
 from nst.backbones import processor
 from nst.optimizers.steps import ValueAndGradient
 
+FIRST_IN_FLOAT32 = 3
+"""Evaluations at the start of a pass that are made in float32, where bfloat16 is checked."""
+
 _EVERY = 50  # evaluations between two comparisons with float32
-_START = 3  # evaluations in float32 at the start
 _LOSS_APART = 0.005
 _GRADIENT_APART = 0.6
 _FALLING = 0.12
@@ -94,7 +96,7 @@ class CheckedBFloat16:
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """As :data:`nst.optimizers.steps.ValueAndGradient`."""
         self._calls += 1
-        if self._calls <= _START or self.fell_back is not None:
+        if self._calls <= FIRST_IN_FLOAT32 or self.fell_back is not None:
             return self._exact(images)
         values = self._fast(images)
         if self._calls % _EVERY:

@@ -1,22 +1,24 @@
 """Paintings that the project draws itself: seeded, strong and colourful, free of anyone's rights.
 
 Each is a function of a numpy generator and a side length that returns an RGB Pillow image. They
-are drawn at twice the size and reduced, so that edges are smooth.
+are drawn at twice the size and reduced, so that edges are smooth. Drawing takes up to three
+seconds, so the five that are offered by name come with the package as files, which
+``python -m nst.pictures.paintings`` draws again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
-from scipy.ndimage import gaussian_filter
-from scipy.spatial import cKDTree
 
 from nst.config.samples import PAINTINGS
 
 SIDE = 640
+SHIPPED = Path(__file__).parent / "shipped"
 _SUPERSAMPLE = 2
 
 Array = np.ndarray
@@ -25,7 +27,8 @@ Array = np.ndarray
 @lru_cache(maxsize=len(PAINTINGS))
 def paint(name: str) -> Image.Image:
     """One painting of :data:`nst.config.samples.PAINTINGS` as it is offered by name, RGB."""
-    return draw(name, seed=0, side=SIDE)
+    with Image.open(SHIPPED / f"{name}.webp") as image:
+        return image.convert("RGB")
 
 
 def draw(name: str, seed: int, side: int) -> Image.Image:
@@ -41,6 +44,8 @@ def _rgb(hex_colors: str) -> Array:
 
 def _smooth_noise(rng: np.random.Generator, side: int, scale: float) -> Array:
     """(side, side) noise of zero mean and unit spread whose features are ``scale`` pixels wide."""
+    from scipy.ndimage import gaussian_filter  # here: a run does not draw
+
     coarse = max(4, int(4 * side / scale))
     field = gaussian_filter(rng.standard_normal((coarse, coarse)), 1.2, mode="wrap")
     enlarged = Image.fromarray(field.astype(np.float32)).resize(
@@ -122,6 +127,8 @@ def _swirl(rng: np.random.Generator, side: int) -> Image.Image:
 
 def _mosaic(rng: np.random.Generator, side: int) -> Image.Image:
     """Glass tesserae with dark grout, set along rings of saturated colour."""
+    from scipy.spatial import cKDTree
+
     count = 1500
     points = rng.uniform(0, side, (count, 2))
     y, x = np.mgrid[:side, :side]
@@ -217,3 +224,10 @@ _PAINTERS: dict[str, Callable[[np.random.Generator, int], Image.Image]] = {
     "dabs": _dabs,
     "waves": _waves,
 }
+
+
+if __name__ == "__main__":
+    for each in PAINTINGS:
+        draw(each, seed=0, side=SIDE).save(
+            SHIPPED / f"{each}.webp", lossless=True, quality=100, method=6
+        )

@@ -53,6 +53,13 @@ _UPRIGHT = {
 _said: set[str] = set()
 
 
+@lru_cache(maxsize=1)
+def endings() -> frozenset[str]:
+    """The endings that files of these formats have, as ``.jpg``, in small letters."""
+    Image.init()
+    return frozenset(e for e, kind in Image.registered_extensions().items() if kind in FORMATS)
+
+
 def picture_size(path: str | Path) -> tuple[int, int]:
     """(W, H) of a picture's file, upright; only the header is read.
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import lru_cache
+from importlib import resources
 from pathlib import Path
 
 import torch
@@ -115,9 +116,10 @@ def _size_of_file(stamp: _Stamp) -> tuple[int, int]:
 
 def photograph(name: str) -> Image.Image:
     """A photograph of scikit-image's wheel by its name in ``skimage.data``, RGB."""
-    import skimage.data
-
-    return Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
+    folder = resources.files("skimage") / "data"  # its own reader loads a dozen packages
+    (file,) = (file for file in folder.iterdir() if file.name in (f"{name}.png", f"{name}.jpg"))
+    with file.open("rb") as opened, Image.open(opened) as image:
+        return image.convert("RGB")
 
 
 @lru_cache(maxsize=1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -25,7 +28,7 @@ def sheet(pictures: Sequence[tuple[str, Image.Image]], height: int | None = None
         height: of the pictures in pixels; None: the last picture's own
     """
     height = height or pictures[-1][1].height
-    font, gap = _font(height), max(6, height // 40)
+    font, gap = _font(height, (label for label, _ in pictures)), max(6, height // 40)
     images = [_to_height(image, height) for _, image in pictures]
     least = 5 * _line(font)
     labels = [
@@ -87,9 +90,19 @@ def suitable_height(lines: Sequence[Sequence[Image.Image]]) -> int:
     return factor * own
 
 
-def _font(height: int) -> Font:
-    """A font that can be read beside pictures of this height."""
-    font = ImageFont.load_default(max(13, min(22, height // 14)))
+def _font(height: int, labels: Iterable[str]) -> Font:
+    """A font that can be read beside pictures of this height, with the letters of the labels.
+
+    Pillow's own has those of English alone. DejaVu Sans, which comes with matplotlib, has the other
+    letters of Europe too.
+    """
+    size = max(13, min(22, height // 14))
+    package = None if all(map(str.isascii, labels)) else find_spec("matplotlib")
+    if package is not None and package.origin is not None:
+        file = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+        with contextlib.suppress(OSError):
+            return ImageFont.truetype(file, size)
+    font = ImageFont.load_default(size)
     assert isinstance(font, Font)  # Pillow has FreeType
     return font
 
@@ -175,7 +188,8 @@ class _ContactSheet:
         height: int,
     ):
         self.rows, self.columns, self.corner, self.height = rows, columns, corner, height
-        self.font, self.gap = _font(height), max(4, height // 40)
+        heads = (head.label for head in (*rows, *columns, *corner))
+        self.font, self.gap = _font(height, heads), max(4, height // 40)
         self.cells = [[None if c is None else _to_height(c, height) for c in row] for row in cells]
         self.width = max((c.width for row in self.cells for c in row if c), default=height)
         self.left = self._left()

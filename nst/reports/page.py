@@ -27,7 +27,7 @@ from nst.reports.layout import Layout, Panel, another_size, note, originals, res
 from nst.reports.measuring.quantities import quantity
 from nst.reports.measuring.trust import MARKS
 from nst.reports.own_files import BESIDE, GENERATOR
-from nst.reports.sweeps import Sweep, run_command, short
+from nst.reports.sweeps import Axis, Sweep, run_command
 from nst.reports.tables import (
     SideBySide,
     axes_of_groups,
@@ -40,6 +40,7 @@ from nst.reports.tables import (
     warnings_of,
 )
 from nst.reports.wording.captions import Caption
+from nst.reports.wording.labels import labels
 from nst.reports.wording.words import Words
 
 _MOST_REASONS = 5  # why runs are missing, at the head of the page
@@ -116,7 +117,7 @@ def _environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {
-        "words": _marked, "breakable": _breakable, "short": short, "moment": _moment,
+        "words": _marked, "breakable": _breakable, "moment": _moment,
     }  # fmt: skip
     return environment
 
@@ -146,6 +147,7 @@ def render(contents: Contents) -> str:
             more=_more(contents),
             means=_means(sweep),
             compared=_compared(compare(sweep)),
+            differences=_differences(sweep),
             every=_every_run(sweep),
             timing=timing(sweep),
             doubted=_doubted(sweep),
@@ -296,9 +298,9 @@ def _jpeg(image: Image.Image, side: int) -> bytes:
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def _cell(value: Any, text: str | None = None) -> dict[str, Any]:
+def _cell(value: Any, text: str | None = None, axis: Axis | None = None) -> dict[str, Any]:
     """A cell: what it says, and by what a table is sorted."""
-    said = cell_text(value) if text is None else text
+    said = cell_text(value, axis) if text is None else text
     return {"text": said, "sort": _sort_key(value), "warnings": []}
 
 
@@ -313,9 +315,15 @@ def _sort_key(value: Any) -> Any:
 def _every_run(sweep: Sweep) -> dict[str, Any]:
     """A line for each run; its warnings behind the axes, where any run has some."""
     table = metrics_table(sweep).drop(columns=["command", "problem", "warnings"], errors="ignore")
-    labels = {axis.key: axis.label for axis in sweep.axes}
-    headings = [labels.get(str(c)) or quantity(str(c)).label for c in table.columns]
-    lines = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    axes = [sweep.axis(str(column)) for column in table]
+    headings = [
+        axis.label if axis else quantity(str(column)).label
+        for axis, column in zip(axes, table, strict=True)
+    ]
+    lines = [
+        [_cell(value, axis=axis) for value, axis in zip(row, axes, strict=True)]
+        for row in table.itertuples(index=False)
+    ]
     warned = [warnings_of(sweep, index) for index in sweep.runs.index]
     if any(warned):
         place = len(sweep.axes)
@@ -331,18 +339,24 @@ def _means(sweep: Sweep) -> dict[str, Any] | None:
     if all(row.count == 1 for row in rows):
         return None
     columns = told_columns(sweep)
-    heads = [axis.label for axis in axes_of_groups(sweep)]
+    axes = axes_of_groups(sweep)
+    heads = [axis.label for axis in axes]
     return {
         "headings": [*heads, "n", *(quantity(column).label for column in columns)],
         "lines": [
             [
-                *(_cell(value) for value in row.values),
+                *_axis_cells(axes, row.values),
                 _cell(row.count),
                 *(_cell(row.numbers[c].mean, str(row.numbers[c])) for c in columns),
             ]
             for row in rows
         ],
     }
+
+
+def _axis_cells(axes: Sequence[Axis], values: Sequence[str]) -> list[dict[str, Any]]:
+    """A cell for the value of each axis."""
+    return [_cell(value, axis=axis) for axis, value in zip(axes, values, strict=True)]
 
 
 def _compared(comparison: SideBySide | None) -> dict[str, Any] | None:
@@ -354,7 +368,7 @@ def _compared(comparison: SideBySide | None) -> dict[str, Any] | None:
     differences = [f"{other} − {first}" for other in others] if len(others) > 1 else ["difference"]
     lines = []
     for cell in comparison.cells:
-        line = [_cell(short(value)) for value in cell.values]
+        line = _axis_cells(comparison.axes, cell.values)
         for column in columns:
             numbers = cell.numbers[column]
             line += [_cell(number) for number in numbers]
@@ -365,6 +379,16 @@ def _compared(comparison: SideBySide | None) -> dict[str, Any] | None:
         "metrics": [quantity(column).label for column in columns],
         "names": [first, *others, *differences],
         "lines": lines,
+    }
+
+
+def _differences(sweep: Sweep) -> dict[str, dict[str, str]]:
+    """{sweep: {key: the label of what it has throughout, and another has not}}."""
+    keys = dict.fromkeys(key for values in sweep.differences.values() for key in values)
+    told = {key: labels([values[key] for values in sweep.differences.values()]) for key in keys}
+    return {
+        name: {key: told[key][value] for key, value in values.items()}
+        for name, values in sweep.differences.items()
     }
 
 

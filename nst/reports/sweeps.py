@@ -7,10 +7,10 @@ import logging
 import math
 import re
 import shlex
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from nst.config.values import UNNAMED_KEYS
 from nst.errors import InputError
 from nst.reports.measuring.quantities import QUANTITIES
 from nst.reports.sweep_plan import SweepPlan
+from nst.reports.wording.labels import labels, printable, short, unquoted
 from nst.runs.recording.checkpoint import CHECKPOINT
 from nst.runs.recording.read import STATUSES, FoundRecord, as_table, find_records, folders_below
 
@@ -36,9 +37,6 @@ _TAKEN = {
 }
 """Columns of the runs that no override may take."""
 _MOST_REASONS = 4
-_LONGEST = 60  # letters of a word in a label
-_STEERING = ("Cc", "Cs")  # control characters, and halves of characters
-_TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 @dataclass(frozen=True)
@@ -48,10 +46,12 @@ class Axis:
     Attributes:
         key: as on the command line
         values: as text, in the order of the jobs
+        told: {value: its label} where that was chosen before, among more values or by others
     """
 
     key: str
     values: tuple[str, ...]
+    told: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def label(self) -> str:
@@ -61,13 +61,25 @@ class Axis:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The values, short."""
-        return tuple(short(value) for value in self.values)
+        """The values, short, no two of them alike."""
+        return tuple(self.short(value) for value in self.values)
+
+    def short(self, value: str) -> str:
+        """A value as its label, which tells it from the axis's others."""
+        return self._labels.get(value, short(value))
 
     def name(self, value: str) -> str:
         """A value that stands alone: numbers and switches with what they are of."""
         bare = re.fullmatch(r"-?[\d.]+(e[-+]?\d+)?|true|false|default", value)
-        return f"{self.label} {value}" if bare else short(value)
+        return f"{self.label} {value}" if bare else self.short(value)
+
+    def restricted(self, values: Iterable[str]) -> Axis:
+        """The axis with some of its values, which keep their labels."""
+        return replace(self, values=tuple(values), told=self._labels)
+
+    @cached_property
+    def _labels(self) -> Mapping[str, str]:
+        return self.told or labels(self.values)
 
 
 @dataclass(frozen=True)
@@ -463,36 +475,8 @@ def _overrides(overrides: Sequence[str]) -> dict[str, str]:
         key, _, value = override.lstrip("+").partition("=")
         unnamed = key.partition(".")[0] in UNNAMED_KEYS and key != "study.setting"
         if not unnamed and not key.startswith("hydra") and key not in _TAKEN:
-            values[key] = value
+            values[key] = unquoted(value)
     return values
-
-
-def short(value: str) -> str:
-    """A value as a label: on one line, and of a word that fills one its beginning and its end.
-
-    >>> short("[conv_1,conv_2]"), short("'pictures/my cat.jpg'"), short("conv_1-5")
-    ('conv_1, conv_2', 'my cat', 'conv_1-5')
-    >>> short("x" * 70 + "y.png")
-    'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…xxxxxxxxxy'
-    """
-    bare = printable(value).strip("'\"")
-    if bare.startswith("[") and bare.endswith("]"):
-        return ", ".join(part.strip() for part in bare[1:-1].split(","))
-    is_file = re.search(r"\.(jpe?g|png|webp|avif|tiff?|bmp|gif|pth?|safetensors)$", bare, re.I)
-    named = Path(bare).stem if is_file else bare
-    return re.sub(rf"\S{{{_LONGEST + 1},}}", lambda word: f"{word[0][:40]}…{word[0][-10:]}", named)
-
-
-def printable(text: str) -> str:
-    """Text on one line, without what steers a screen or turns the direction of what follows.
-
-    >>> printable("a\\nb\\u202egnp.exe\\x1b[31m")
-    'a bgnp.exe[31m'
-    """
-    line = " ".join(text.split())
-    return "".join(
-        c for c in line if unicodedata.category(c) not in _STEERING and c not in _TURNING
-    )
 
 
 def run_command(overrides: Sequence[str]) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from nst.reports.measuring.quantities import QUANTITIES, quantity
-from nst.reports.sweeps import Axis, Sweep, run_command, short
+from nst.reports.sweeps import Axis, Sweep, run_command
+from nst.reports.wording.labels import short
 
 _COST = ("seconds_per_step", "seconds", "peak_memory_mb", "restarts")
 _MAX_TIMED = 24  # values of an axis that get a line each in the table of times
@@ -63,10 +64,10 @@ def warnings_of(sweep: Sweep, index: int) -> list[str]:
     return warned or []
 
 
-def cell_text(value: Any) -> str:
-    """A value of the table as a page shows it."""
+def cell_text(value: Any, axis: Axis | None = None) -> str:
+    """A value of the table as a page shows it; of an axis by the label that tells it apart."""
     if isinstance(value, str):
-        return short(value)
+        return axis.short(value) if axis else short(value)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -272,7 +273,8 @@ def timing(sweep: Sweep) -> Timing:
     if axis is not None and len(axis.values) <= _MAX_TIMED:
         lines += [
             _time_line(
-                f"{axis.label} {short(value)}", replace(sweep, runs=runs[runs[axis.key] == value])
+                f"{axis.label} {axis.short(value)}",
+                replace(sweep, runs=runs[runs[axis.key] == value]),
             )
             for value in axis.values
         ]

@@ -16,12 +16,16 @@ class Context:
         name: short, readable; the overrides' slug
         group: of the sweep, or None
         overrides: of the command line
+        job: which job of a sweep it is, in words, or nothing
+        later: whether other jobs of the sweep came before it
     """
 
     folder: Path
     name: str = "run"
     group: str | None = None
     overrides: Sequence[str] = field(default_factory=tuple)
+    job: str = ""
+    later: bool = False
 
 
 def relative(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -32,6 +33,7 @@ class Course:
 
     def __init__(self, cfg: Config):
         self._cfg = cfg
+        self._lowest: list[float] = []  # so far, for each step of the last pass
         before = sum(steps for _, steps in all_passes(cfg)[:-1])
         self._first = before + 1 if before else 0  # step of the last pass that is known
 
@@ -43,7 +45,25 @@ class Course:
         """Take the loss of a step."""
         if self.losses is None or step == self._first:
             self.losses = loss, loss
+            self._lowest = []
         self.losses = self.losses[0], loss
+        rounded = float(f"{loss:.9g}")  # as the trace has it, which a resumed run reads
+        self._lowest.append(min(rounded, self._lowest[-1]) if self._lowest else rounded)
+
+    @property
+    def last_tenth(self) -> float | None:
+        """How much the loss fell in the last tenth of the last pass's steps, as a share of it.
+
+        Compared are the lowest losses so far, since a step may go up. Nine tenths of the way it
+        was l, at the end it is m: (l − m) / l. A loss that falls as 1/steps loses a tenth there,
+        and half when the steps are doubled: five times as much. None before the second step, and
+        where a loss is not finite.
+        """
+        steps = len(self._lowest) - 1
+        if steps < 2 or not all(map(math.isfinite, self._lowest)):
+            return None
+        before, end = self._lowest[-1 - max(1, round(steps / 10))], self._lowest[-1]
+        return round((before - end) / before, 6) if before > 0 else 0.0
 
     def remarks(
         self, image: Tensor, originals: Mapping[str, Tensor], steps: int, restarts: int

@@ -6,14 +6,17 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from nst.config import WEIGHTS, Config, used_images
+import torch
+from PIL import Image
+
+from nst.config import WEIGHTS, Config, check, used_images
 from nst.config.remarks import remarks
 from nst.config.samples import source_file
-from nst.durable import InUseError
+from nst.durable import InUseError, in_use, lock_name
 from nst.errors import InputError
 from nst.losses.terms import what_is_left_out
 from nst.pictures.files import quantize
@@ -21,7 +24,10 @@ from nst.runs.context import Context, relative
 from nst.runs.loop import Loop, state_to_go_on_from
 from nst.runs.machine import threads
 from nst.runs.memory import choice as memory
+from nst.runs.messages import outcome as messages
+from nst.runs.messages.progress import Telling
 from nst.runs.recording.folder import check_folder
+from nst.runs.recording.output import check_output, save_output
 from nst.runs.recording.recorder import (
     Kept,
     Outcome,
@@ -29,7 +35,7 @@ from nst.runs.recording.recorder import (
     complete_record,
     record_failure,
 )
-from nst.runs.transfer import Transfer, start_is_random
+from nst.runs.transfer import Transfer, pick_device, precision_of, start_is_random
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +67,15 @@ def run_job(cfg: Config, context: Context) -> dict[str, Any]:
 
 
 def announce(cfg: Config, context: Context) -> None:
-    """Warn of overrides that decide nothing, and of losses that count for nothing."""
+    """Say which job of a sweep it is; warn of overrides and losses that decide nothing."""
+    if context.job:
+        log.info("%s", context.job)
     for sentence in what_is_left_out(cfg):
         log.warning("%s", sentence)
-    if not start_is_random(cfg) and _mentions(context, "seed", "init.amplitude"):
+    alone = context.group is None  # the plan of a sweep says it once
+    if alone and not start_is_random(cfg) and _mentions(context, "seed", "init.amplitude"):
         log.warning("seed and init.amplitude decide nothing here: %s", _HOW_TO_START_RANDOM)
-    for remark in remarks(cfg, context.overrides) if context.group is None else ():
+    for remark in remarks(cfg, context.overrides) if alone else ():
         log.warning("%s", remark)
 
 
@@ -77,7 +86,13 @@ def conclude(outcome: Outcome, context: Context) -> dict[str, Any]:
     if isinstance(outcome, Kept):
         log.info("%s is complete already, and stays", relative(context.folder))
         return outcome.record
-    _report(outcome, context.folder)
+    for line in messages.result(outcome, context.folder, context.group):
+        log.info("%s", line)
+    for remark in outcome["warnings"]:
+        log.warning("%s", remark)
+    if outcome["config"]["verbose"]:
+        for line in messages.details(outcome, context.folder):
+            log.info("%s", line)
     return outcome
 
 
@@ -113,16 +128,41 @@ def _settled(jobs: Sequence[tuple[Config, Context]]) -> dict[int, Outcome]:
             owner = owners.setdefault(context.folder.resolve(), number)
             if owner != number:
                 raise InputError(f"{context.folder} is another run's folder; give each its own")
-            check_folder(context.folder, _input_files(cfg))
+            check_folder(context.folder, input_files(cfg))
+            check_output(cfg, context.folder, input_files(cfg))
             record = complete_record(cfg, context) if cfg.resume else None
             if record is not None:
+                _copy_output(cfg, context.folder, record)
                 settled[number] = Kept(record)
         except (InputError, OSError) as error:
             settled[number] = error
     return settled
 
 
-def _input_files(cfg: Config) -> dict[str, Path]:
+def check_places(cfg: Config, folder: Path) -> None:
+    """Check that a run can write into its folder, and its picture where ``output`` says.
+
+    Raises:
+        InputError: it would replace somebody's files, another program is at work there, or
+            ``resume=true`` finds a run of another config.
+    """
+    files = input_files(cfg)
+    check_folder(folder, files)
+    if (folder / lock_name("run")).exists():
+        with in_use(folder, "run"):
+            pass  # its program was killed
+    check_output(cfg, folder, files)
+    if cfg.resume:
+        complete_record(cfg, Context(folder))
+
+
+def _copy_output(cfg: Config, folder: Path, record: Mapping[str, Any]) -> None:
+    """Write the picture of a run that is complete already as ``output`` says."""
+    with Image.open(folder / "image.png") as image:
+        save_output(cfg, image.convert("RGB"), record)
+
+
+def input_files(cfg: Config) -> dict[str, Path]:
     """{key: file} of what the run reads and does not come with the package."""
     files = {key: source_file(source) for key, source in used_images(cfg).items()}
     if cfg.backbone.weights not in WEIGHTS:
@@ -160,13 +200,15 @@ def _run_together(jobs: Sequence[tuple[Config, Context]], threads_why: str) -> l
         KeyboardInterrupt: the program was asked to end; what there is of the runs is written.
     """
     begin = time.perf_counter()
+    telling = Telling([cfg for cfg, _ in jobs], brief=all(each.later for _, each in jobs))
+    _tell_plan(telling, jobs[0][0])
     runs = [Recorder(number, *job) for number, job in enumerate(jobs)]
     transfer = Transfer(*(run.cfg for run in runs))
     with ExitStack() as stack:
         for run in runs:
             stack.push(run.close)
             run.attempt(run.open)
-        loop = Loop(transfer, runs, time.perf_counter() - begin, threads_why)
+        loop = Loop(transfer, runs, time.perf_counter() - begin, threads_why, telling)
         try:
             last = loop.run(state_to_go_on_from(runs, loop.where))
             shared = loop.results(last)
@@ -180,22 +222,13 @@ def _run_together(jobs: Sequence[tuple[Config, Context]], threads_why: str) -> l
     return [run.outcome for run in runs]
 
 
+def _tell_plan(telling: Telling, cfg: Config) -> None:
+    """Say what is to run; what cannot work is told of when the run begins."""
+    with suppress(InputError):
+        check(cfg)
+        device = pick_device(cfg.device)
+        telling.begin(device, precision_of(cfg, device), torch.get_num_threads())
+
+
 def _mentions(context: Context, *keys: str) -> bool:
     return any(override.partition("=")[0] in keys for override in context.overrides)
-
-
-def _report(record: Mapping[str, Any], folder: Path) -> None:
-    losses = ", ".join(f"{k} {v:.4g}" for k, v in record["losses"].items())
-    close = "" if record["psnr"] is None else f", PSNR {record['psnr']:.1f} dB to the content"
-    batch, whole = record["batch"], record["batch_seconds"]
-    share = "" if batch == 1 else f" (a share of {whole:.1f} s for {batch} runs at once)"
-    took = f"{record['steps']} steps in {record['seconds']:.1f} s{share}"
-    log.info("%s after %s%s", losses, took, close)
-    if record["precision"]["fell_back"]:
-        log.info("precision: %s", record["precision"]["fell_back"])
-    if record["restarts"]:
-        log.info("the guard went back to the best image %d times", record["restarts"])
-    for remark in record["warnings"]:
-        log.warning("%s", remark)
-    log.info("%s", relative(folder / "image.png"))
-    log.info("%s", relative(folder / "sheet.png"))

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from nst.runs.machine import interruption
 from nst.runs.machine.busy import BusyWatch
+from nst.runs.messages.progress import Telling
 from nst.runs.recording.checkpoint import Due, joined, part
 from nst.runs.recording.provenance import PeakMemory
 from nst.runs.recording.record import shared_results
@@ -52,16 +52,22 @@ class Loop:
     """The steps of a batch, each written down by its runs."""
 
     def __init__(
-        self, transfer: Transfer, runs: Sequence[Recorder], setup: float, threads_why: str
+        self,
+        transfer: Transfer,
+        runs: Sequence[Recorder],
+        setup: float,
+        threads_why: str,
+        telling: Telling,
     ):
         """
         Args:
             transfer, runs: of the batch
             setup: seconds before the first step
             threads_why: what decided how many threads it has
+            telling: how far it is
         """
         self._transfer, self._runs, self._setup = transfer, runs, setup
-        self._threads_why = threads_why
+        self._threads_why, self._telling = threads_why, telling
         self._peak_memory = PeakMemory(str(transfer.device))
         self._begin = time.perf_counter()
         self._last: Progress | None = None
@@ -78,8 +84,8 @@ class Loop:
         """
         transfer, runs, rows = self._transfer, self._runs, LossRows(self._runs)
         busy = BusyWatch(transfer.device)
-        bar = tqdm(total=transfer.total_steps, unit="step", disable=None, leave=False)
-        with bar, rows, interruption.steps() as steps:
+        telling = self._telling.steps(transfer.total_steps)
+        with telling, rows, interruption.steps() as steps:
             for progress in transfer.run(state):
                 first, self._last = self._last is None, progress
                 if first:
@@ -95,8 +101,7 @@ class Loop:
                     self._save_checkpoints(progress.step, rows)
                 if all(run.failed for run in runs):
                     break
-                bar.update(progress.step - bar.n)
-                bar.set_postfix_str(rows.latest, refresh=False)
+                telling.see(progress.step, progress.settled, rows.latest)
                 busy.look()
                 steps.made()
         return progress  # the first one is always there

@@ -30,7 +30,7 @@ from tests.conftest import Compose
         ("backbone.input=rgb", r"auto, imagenet, caffe"),
         ("optimizer.steps=many", "Integer"),
         ("optimizer.steps=1.5", "Integer"),
-        ("size=512px", "Integer"),
+        ("seed=512px", "Integer"),
         ("loss.style_weight=heavy", "Float"),
         ("optimizer.clamp=perhaps", "bool"),
         ("seed=null", "not Optional"),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from nst.runs.memory.choice import MAX_BATCH
 from nst.runs.recording.read import load_runs
@@ -102,9 +103,35 @@ def test_jobs_that_cannot_share_run_in_batches_of_their_own(tmp_path: Path) -> N
         cwd=tmp_path,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
-    assert "Launching 6 jobs locally, in batches of 2, 1, 2, 1" in process.stdout
+    assert "6 jobs in sweep\nin batches of 2, 1, 2, 1\njob 1 of 6: " in process.stdout
     table = load_runs(tmp_path / "sweep")
     assert table["batch"].tolist() == [2, 2, 1, 2, 2, 1]
+
+
+@pytest.mark.slow
+def test_a_folder_of_photographs_of_any_name_and_size_goes_on_where_one_is_missing(
+    tmp_path: Path,
+) -> None:
+    photos = tmp_path / "my photos"
+    photos.mkdir()
+    sizes = {"größe, ü.png": (60, 48), "[2] a=b.jpg": (60, 48), "it's $HOME (1).png": (64, 40)}
+    for name, size in sizes.items():
+        Image.linear_gradient("L").resize(size).save(photos / name)
+    given = ["-m", "content=my photos/", "size=original", "optimizer.steps=2", "device=cpu"]
+    given += ["logger=none", "hydra.sweep.dir=sweep"]
+    process = run(*given, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    first, second, third = process.stdout.splitlines()[:3]
+    assert first.endswith("3 pictures in my photos/")
+    assert second.endswith("hydra/launcher=basic makes one after the other")
+    assert third.endswith("Launching 3 jobs locally, in batches of 2, 1")
+    table = load_runs(tmp_path / "sweep").sort_values("config.content")
+    assert table["config.content"].tolist() == [f"my photos/{name}" for name in sorted(sizes)]
+    assert table["config.size"].tolist() == [60, 60, 64]
+    (Path(table["folder"].iloc[0]) / "record.json").unlink()
+    process = run(*given, "resume=true", cwd=tmp_path)
+    assert process.stdout.count("is complete already, and stays") == 2
+    assert len(load_runs(tmp_path / "sweep")) == 3
 
 
 def test_a_wrong_size_of_batch_is_one_line(tmp_path: Path) -> None:

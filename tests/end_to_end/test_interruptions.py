@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from nst.runs.recording.output import read_origin
 from nst.runs.recording.read import load_runs
 from tests.end_to_end.test_run import QUICK, ROOT, run
 
@@ -49,7 +50,7 @@ def the_record(root: Path) -> dict[str, object]:
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_leaves_a_picture_and_a_way_to_go_on(tmp_path: Path, name: str) -> None:
     number = signal.Signals[name]
-    process = begin(*ENDLESS, "hydra.run.dir=out", cwd=tmp_path)
+    process = begin(*ENDLESS, "hydra.run.dir=out", "output=me.jpg", cwd=tmp_path)
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
@@ -64,6 +65,8 @@ def test_a_signal_leaves_a_picture_and_a_way_to_go_on(tmp_path: Path, name: str)
     assert said == "interrupted; what was computed is in out"
     assert "hydra.run.dir=out resume=true" in command
     assert f"interrupted by {name}" in (tmp_path / "out" / "nst.log").read_text()
+    assert "the picture so far is in me.jpg, too" in output
+    assert (read_origin(tmp_path / "me.jpg") or {})["status"] == "interrupted"
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from skimage.metrics import structural_similarity
 
 from nst.pictures import measures
 
@@ -23,6 +24,18 @@ def test_ssim_orders_images() -> None:
     assert close is not None
     assert other is not None
     assert 1 > close > other
+
+
+@pytest.mark.parametrize("shape", [(11, 11, 3), (20, 30, 3), (75, 64, 3)])
+def test_ssim_is_that_of_scikit_image(shape: tuple[int, ...]) -> None:
+    a = RNG.integers(0, 256, shape, dtype=np.uint8)
+    b = np.clip(a + RNG.normal(0, 40, shape), 0, 255).astype(np.uint8)
+    theirs = structural_similarity(  # type: ignore[no-untyped-call]
+        a, b,
+        channel_axis=2, data_range=255, gaussian_weights=True, sigma=1.5,
+        use_sample_covariance=False,
+    )  # fmt: skip
+    assert measures.ssim(a, b) == pytest.approx(theirs, abs=1e-12)
 
 
 def test_ssim_needs_its_window() -> None:

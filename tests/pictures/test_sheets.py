@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -73,6 +75,11 @@ def test_no_label_of_a_contact_sheet_is_cut(height: int, has_pictures: bool) -> 
     assert not edges.any()
     short = [Head("photograph"), Head("b")]
     assert text.sum() > 2 * ink(contact_sheet(short, short, cells, height=height)).sum()
+
+
+def test_letters_that_english_has_not_are_drawn_and_are_different() -> None:
+    drawn = [np.asarray(sheet([(letter, picture(64, 48))])) for letter in "äßéłЖΩ□"]
+    assert all((a != b).any() for a, b in itertools.combinations(drawn, 2))
 
 
 def test_a_missing_picture_is_marked() -> None:

@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 from nst.command.plan import expand_sweep
 from nst.errors import InputError
 from nst.reports.sweep_plan import SweepPlan
-from nst.reports.sweeps import Sweep, load_sweep, resume_command, run_command, short
+from nst.reports.sweeps import Sweep, load_sweep, resume_command, run_command
+from nst.reports.wording.labels import short
 from nst.runs.recording.folder import RunFolder
 
 

@@ -143,6 +143,20 @@ def test_the_pictures_that_were_used_are_recorded(composed: Compose, tmp_path: P
     assert len(images["init.image"]["sha256"]) == 64
 
 
+def test_verbose_says_what_the_record_holds(
+    composed: Compose, run_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    run_job(composed("optimizer.steps=1"), Context(run_folder))
+    assert "PSNR" not in caplog.text
+    caplog.clear()
+    record = run_job(composed("optimizer.steps=1", "verbose=true"), Context(run_folder))
+    said = [line for line in caplog.messages if "PSNR" in line]
+    assert said == [
+        f"similarity to the content: PSNR {record['psnr']:.1f} dB, SSIM {record['ssim']:.3f}"
+    ]
+
+
 def interrupt_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Transfer.run
 

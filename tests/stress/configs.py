@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import time
 import warnings
 from collections import Counter
@@ -26,7 +27,7 @@ from hypothesis.strategies import SearchStrategy
 
 import nst
 from nst.command.configs import CONF, one_line
-from nst.command.line.arguments import fault
+from nst.command.line.arguments import fault, prepared
 from nst.command.line.names import quote_paths, slug
 from nst.command.plan import expand_sweep
 from nst.config import GROUPS, config_hash, documented_keys, to_dict
@@ -105,7 +106,7 @@ _INTERPOLATIONS = [
         "${oc.decode:'[1]'}",
         "${now:%Y}",
     ),
-    *("${nst.slug:a}", "${nst.nothing:1}", "${.kind}", "${..size}", "${}", "${a", "${${task}}"),
+    *("${nst.run_name:a}", "${nst.nothing:1}", "${.kind}", "${..size}", "${}", "${a", "${${task}}"),
     *(
         "${oc.create:{a: 1}}",
         "${oc.select:nothing}",
@@ -251,6 +252,7 @@ def composed(line: list[str]) -> None:
 def try_alone(line: list[str]) -> str:
     """What becomes of a command line: ``composed`` or ``refused``."""
     try:
+        prepared(line)
         composed(quote_paths(line))
     except InputError as error:
         _check_line(str(error))
@@ -326,6 +328,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the first thousand")
     arguments = parser.parse_args()
     outcomes, start = Outcomes(), time.monotonic()
+    logging.getLogger("nst").setLevel(logging.ERROR)  # keys given twice are no faults
     for number in range(-(-arguments.count // 1000)):
         left = min(1000, arguments.count - 1000 * number)
         trials = ((left - left // 4, try_alone), (left // 4, try_swept))

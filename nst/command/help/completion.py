@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nst.command.configs import CONF
 from nst.command.help.losses import losses_in_words
+from nst.command.line import repeat
 from nst.config import GROUPS, WEIGHTS, documented_keys
 from nst.config import layers as layer_names
 from nst.config.samples import SAMPLES
@@ -76,7 +77,7 @@ def _names(word: str) -> Iterator[str]:
     options = [f"{loss.key}.{option}" for loss in losses_in_words() for option in loss.options]
     for name in (*documented_keys(), *options):
         yield f"{name}=" if "." in word or "." not in name else f"{name.partition('.')[0]}."
-    yield from (f"{group}=" for group in (*GROUPS, "hydra/launcher", "repeat"))
+    yield from (f"{group}=" for group in (*GROUPS, "hydra/launcher", repeat.KEY))
 
 
 def _values(key: str, words: Sequence[str]) -> Sequence[str]:

@@ -15,10 +15,22 @@ from nst.command.configs import CONF, compose
 from nst.command.help import examples
 from nst.command.help.lists import WIDTH, comments, default_choices, first_comment, help_samples
 from nst.command.help.losses import LossInWords, losses_in_words
+from nst.command.line import repeat
+from nst.command.line.hints import close, hint
 from nst.config import GROUPS, documented_keys, to_dict
 from nst.config import layers as layer_names
 from nst.config.keys import Key
 from nst.errors import InputError, did_you_mean, shown
+
+
+def _filled(text: str, indent: int = 4, further: str = "") -> str:
+    """Text in lines that fit a terminal."""
+    first = " " * indent
+    return textwrap.fill(
+        text, WIDTH, initial_indent=first, subsequent_indent=first + further,
+        break_on_hyphens=False,
+    )  # fmt: skip
+
 
 _SECTIONS = {"report": "the page that compares the pictures of a sweep, report.html"}
 """What keys below a name have in common, where the name is no group."""
@@ -34,10 +46,8 @@ _OTHERS: dict[str, tuple[str, str]] = {
         "    question of the literature.",
         "-m style=swirl,ink strength=0.3,0.6",
     ),
-    "repeat": (
-        "repeat: the command line of an earlier run, again\n\n"
-        "    repeat=FILE, where FILE is a picture that output=FILE wrote, or a run's\n"
-        "    folder. Keys beside it win.",
+    repeat.KEY: (
+        f"repeat=FILE\n\n{_filled(repeat.HELP)}",
         "repeat=mine.png size=2000 output=large.png",
     ),
     _BATCHED: (
@@ -68,7 +78,7 @@ def topic(word: str) -> str:
         text = page(name)
         if text:
             return text
-    return _by_another_name(name)
+    return _by_another_name(name, value)
 
 
 def _other(name: str) -> str:
@@ -227,7 +237,7 @@ def _within(name: str) -> str:
 # --- names that are not whole --------------------------------------------------------------------
 
 
-def _by_another_name(name: str) -> str:
+def _by_another_name(name: str, value: str) -> str:
     """The page that a part of a name leads to, where it is the only one."""
     pages: dict[str, Callable[[], str]] = {}
     for key in documented_keys():
@@ -247,21 +257,11 @@ def _by_another_name(name: str) -> str:
         raise InputError(f"--help {name}: there are {', '.join(pages)}; name one of them")
     if name.startswith("hydra"):
         raise InputError(f"--help {name}: this is a key of Hydra's own; see --hydra-help")
-    hint = did_you_mean(name, [*documented_keys(), *GROUPS, *_OTHERS])
-    listed = "; --help all lists all of them"
-    raise InputError(f"--help {name}: no key, group or choice has this name{hint or listed}")
+    meant = hint(name, value) or close(name) or "; --help all lists all of them"
+    raise InputError(f"--help {name}: no key, group or choice has this name{meant}")
 
 
 # --- layout --------------------------------------------------------------------------------------
-
-
-def _filled(text: str, indent: int = 4, further: str = "") -> str:
-    """Text in lines that fit a terminal."""
-    first = " " * indent
-    return textwrap.fill(
-        text, WIDTH, initial_indent=first, subsequent_indent=first + further,
-        break_on_hyphens=False,
-    )  # fmt: skip
 
 
 def _columns(entries: Mapping[str, str], indent: int = 4) -> list[str]:

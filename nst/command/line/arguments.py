@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -18,17 +19,16 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
+from nst.command.line import flags, pictures, sweeps
+from nst.command.line.choices import instead_of, meant_by
+from nst.command.line.keys import is_below, unknown_key
 from nst.command.line.names import is_sweep, quote_paths, quoted
+from nst.command.line.repeat import repeated
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
-from nst.errors import InputError, did_you_mean, printable
+from nst.errors import InputError, printable
 
-_OPEN = ("passes", "optimizer.default_steps", "study.sweep", *OPEN_KEYS)
-"""Keys below which are names that the config does not list."""
+log = logging.getLogger("nst")
 
-_SET_BY_OTHERS = {
-    "study.name": "choose a study by study=NAME",
-    "hydra": "Hydra's own keys are below it, as hydra.run.dir=FOLDER",
-}
 _CHOICE = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")
 _MOST_JOBS = 10_000
 _DEEPEST = 50
@@ -44,14 +44,23 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         arguments: the command line without the program's name
 
     Raises:
-        InputError: an override that cannot be (Hydra alone says less, or hangs), or
-            ``resume=true`` names no folder.
+        InputError: an override that cannot be (Hydra alone says less, or hangs), ``repeat=FILE``
+            names no run, or ``resume=true`` no folder.
     """
-    quoted_paths = quote_paths(arguments)
-    complaint = fault(quoted_paths)
+    complaint = flags.complaint(arguments)
+    if complaint is None and flags.is_set(arguments, "shell-completion"):
+        return list(arguments)  # install=bash is no override
     if complaint:
         raise InputError(complaint)
-    _require_folder_to_go_on_in(arguments)
+    ordered = pictures.expanded(flags.flags_first(repeated(arguments)))
+    quoted_paths = quote_paths(ordered)
+    complaint = fault(quoted_paths) or sweeps.without_flag(ordered)
+    complaint = complaint or sweeps.lost_sweep(quoted_paths)
+    if complaint:
+        raise InputError(complaint)
+    for first, second in sweeps.given_twice(quoted_paths):
+        log.warning("%s counts for nothing: %s comes after it", first, second)
+    _require_folder_to_go_on_in(ordered)
     return open_keys(quoted_paths)
 
 
@@ -111,6 +120,9 @@ def _misplaced(argument: str, override: Override) -> str | None:
         return _misnamed_choice(argument, override)
     if isinstance(value, Glob):
         return f"{argument}: glob() finds choices of a group, as loss=glob(gatys*), no files"
+    meant = instead_of(name, value) if isinstance(value, str) else None
+    if meant:
+        return f"{argument}: {value} is a choice of another key; did you mean {meant}?"
     key = documented_keys().get("report.enabled" if name == "report" else name)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if key and key.values == "true/false" and is_number and value not in (0, 1):
@@ -187,35 +199,11 @@ def _misnamed_choice(argument: str, override: Override) -> str | None:
             name = name[0]
         if not isinstance(name, str) or not _CHOICE.fullmatch(name):
             none = {"logger": "logger=none", "preset": "~preset", "study": "~study"}.get(group)
-            hint = f"; {none} makes none" if none else ""
-            return f"{argument}: expected the name of one of its choices{hint}"
+            better = f"; {none} makes none" if none else ""
+            meant = meant_by(group, argument.partition("=")[2])
+            better = f"; did you mean {meant}?" if meant else better
+            return f"{argument}: expected the name of one of its choices{better}"
     return None
-
-
-def unknown_key(argument: str) -> str | None:
-    """What is wrong with an override whose key neither the config nor Hydra has, if anything."""
-    name, equals, value = argument.partition("=")
-    name = name.split("@")[0]
-    plain = name.lstrip("+~")
-    if plain in _SET_BY_OTHERS:
-        return f"{argument}: {_SET_BY_OTHERS[plain]}"
-    if plain in ("hydra.run.dir", "hydra.sweep.dir") and value in ("", "null", "''", '""'):
-        return f"{argument}: expected a folder"
-    if equals and not plain:
-        return f"{argument}: expected key=value"
-    if "@" in argument.partition("=")[0]:
-        return f"{argument}: expected {plain}=…, without @"
-    if not equals or not re.fullmatch(r"[A-Za-z_][\w.]*", name) or name.startswith("hydra."):
-        return None  # a flag, +new, ~gone, or Hydra's own
-    keys = set(documented_keys())
-    parents = {key.rpartition(".")[0] for key in keys} - {""}
-    if name in keys | parents | set(GROUPS) or _is_below(name, _OPEN):
-        return None
-    parent = name.rpartition(".")[0]
-    siblings = sorted(key for key in keys if parent and _is_below(key, (parent,)))
-    listed = siblings or sorted({key for key in keys if "." not in key} | set(GROUPS))
-    hint = did_you_mean(name, (*keys, *GROUPS))
-    return f"unknown key {name!r}{hint} (known: {', '.join(listed)})"
 
 
 def open_keys(arguments: Sequence[str]) -> list[str]:
@@ -226,7 +214,7 @@ def open_keys(arguments: Sequence[str]) -> list[str]:
     >>> open_keys(["loss.style.activation_shift=0.5", "loss.style=gram"])
     ['loss.style=gram', '++loss.style.name=gram', '++loss.style.activation_shift=0.5']
     """
-    options = [argument for argument in arguments if _is_below(argument, OPEN_KEYS)]
+    options = [argument for argument in arguments if is_below(argument, OPEN_KEYS)]
     names = [argument for argument in arguments if argument.partition("=")[0] in OPEN_KEYS]
     in_order = iter([*names, *options])
     opened: list[str] = []
@@ -237,7 +225,7 @@ def open_keys(arguments: Sequence[str]) -> list[str]:
         argument = next(in_order)
         opened.append(open_key(argument))
         key, _, value = argument.partition("=")
-        if re.fullmatch(r"\w+|'\w+'", value) and any(_is_below(o, (key,)) for o in options):
+        if re.fullmatch(r"\w+|'\w+'", value) and any(is_below(o, (key,)) for o in options):
             opened.append(f"++{key}.name={value}")
     return opened
 
@@ -255,9 +243,4 @@ def open_key(argument: str) -> str:
     argument = _SWITCH.sub(r"\1report.enabled=", argument)
     key, _, value = argument.partition("=")
     is_mapping = key in OPEN_KEYS and value.startswith("{")
-    return f"++{argument}" if is_mapping or _is_below(key, OPEN_KEYS) else argument
-
-
-def _is_below(name: str, keys: Sequence[str]) -> bool:
-    """Whether a name continues one of the keys after a dot."""
-    return name.startswith(tuple(f"{key}." for key in keys))
+    return f"++{argument}" if is_mapping or is_below(key, OPEN_KEYS) else argument

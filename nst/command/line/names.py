@@ -1,4 +1,4 @@
-"""Names: of files, as Hydra's grammar takes them (umlauts, brackets, =, ~), and of folders."""
+"""Names: of files, as Hydra's grammar takes them (umlauts, brackets, =, ~), and of runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMES = ("content", "style", "init.image", "backbone.weights", "report.judge_we
 """Keys whose values name files; in a sweep a comma separates them."""
 
 _TEXTS = (
-    *("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"),
+    *("output", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"),
     *("logger.project", "logger.entity", "logger.group"),
 )
 """Keys of other text, which is not swept over."""
@@ -61,6 +61,11 @@ def is_sweep(arguments: Sequence[str]) -> bool:
     return bool({*flags, "--multirun", "hydra.mode=MULTIRUN"} & set(arguments))
 
 
+def is_of_files(key: str) -> bool:
+    """Whether the values of a key are names of files."""
+    return key in _NAMES
+
+
 def _quote(argument: str, sweep: bool) -> str:
     match = re.fullmatch(r"(\+{0,2}([\w.]+)=)(.*)", argument, re.DOTALL)
     if not match or match[2] not in (*_NAMES, *_TEXTS):
@@ -74,16 +79,16 @@ def _quote(argument: str, sweep: bool) -> str:
 def _names(value: str, sweep: bool) -> str:
     """One name, or several with commas between them."""
     if not value or _is_file(value):
-        return _name(value)
+        return one_name(value)
     if _HYDRAS_OWN.fullmatch(value):
         return value
     names = split_names(value)
     several = len(names) > 1 and (sweep or any(_leads_somewhere(name) for name in names))
     if not several:
-        return _name(value)
+        return one_name(value)
     if _read(value) is not _UNREADABLE and not any(_is_file(name) for name in names):
         return value
-    return ",".join(_name(name) for name in names)
+    return ",".join(one_name(name) for name in names)
 
 
 def split_names(value: str) -> list[str]:
@@ -112,8 +117,8 @@ def split_names(value: str) -> list[str]:
     return names
 
 
-def _name(name: str) -> str:
-    """One name: quoted where Hydra would not read it as it stands."""
+def one_name(name: str) -> str:
+    """One name as a value of Hydra's grammar: quoted where Hydra would not read it as it stands."""
     is_file = _is_file(name)
     if is_file and _means_more(name):
         name = _here(name)
@@ -176,10 +181,10 @@ _RESERVED = {
 
 
 def slug(overrides: str, limit: int = 100) -> str:
-    """Overrides as a short, safe folder name; changed ones end in a hash of the whole.
+    """Overrides as a short, safe name, which labels a run; changed ones end in a hash of the whole.
 
-    It is one folder in any other: ASCII without slashes, no dot at either end, far fewer than the
-    255 bytes that file systems take, and no name of a device.
+    It can name a folder, too: ASCII without slashes, no dot at either end, far fewer than the 255
+    bytes that file systems take, and no name of a device.
 
     >>> slug("content_layer=conv_1,seed=0")
     'content_layer=conv_1,seed=0'
@@ -197,6 +202,6 @@ def slug(overrides: str, limit: int = 100) -> str:
 
 
 def unnamed_keys() -> list[str]:
-    """Keys and groups that are left out of folder names: they tell no two pictures apart."""
+    """Keys and groups that are left out of runs' names: they tell no two pictures apart."""
     keys = dict.fromkeys((*documented_keys(), *GROUPS))
     return [key for key in keys if key.partition(".")[0] in UNNAMED_KEYS]

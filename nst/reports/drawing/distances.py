@@ -43,7 +43,8 @@ def distances_figure(sweep: Sweep, *, width: float = COLUMN) -> Drawing | None:
     ]
     if not rows:
         return None
-    axis = Axis(key, tuple(dict.fromkeys(str(row[key]) for row in rows)))
+    names = tuple(dict.fromkeys(str(row[key]) for row in rows))
+    axis = Axis(key, names, told={name: name for name in names})
     table = Sweep((), None, None, "", pd.DataFrame(rows), (axis, _KINDS))
     if len(axis.values) == 1:
         drawing = along(table, _KINDS, _COLUMNS, width=width)

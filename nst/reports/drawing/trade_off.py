@@ -87,7 +87,7 @@ def _caption(x: str, y: str, count: int, color: Axis | None, marker: Axis | None
 def _by_run(sweep: Sweep, index: pd.Index[Any], names: Sequence[str]) -> tuple[Sweep, Axis]:
     """The sweep with an axis that has a value for each of some runs: their labels."""
     runs = sweep.runs.assign(run=pd.Series(names, index))
-    return replace(sweep, runs=runs), Axis("run", tuple(names))
+    return replace(sweep, runs=runs), Axis("run", tuple(names), told={name: name for name in names})
 
 
 def _scatter(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from nst.reports.findings.claims import Answer, CannotSayError, Claim, Study, Verdict
 from nst.reports.findings.spelling import spelled
-from nst.reports.sweeps import Axis, Sweep, short
+from nst.reports.sweeps import Axis, Sweep
 
 _MOST_NAMED = 3
 _TASK = "another_task"
@@ -100,7 +100,7 @@ def panels_of(study: Study, sweep: Sweep) -> Iterator[tuple[str, Sweep]]:
         for axis, value in zip(free, chosen, strict=True):
             runs = runs[runs[axis.key] == value]
         if not runs.empty:
-            title = " · ".join(f"{a.label} {short(v)}" for a, v in zip(free, chosen, strict=True))
+            title = " · ".join(f"{a.label} {a.short(v)}" for a, v in zip(free, chosen, strict=True))
             yield title, _restricted(sweep, list(runs.index), own)
 
 
@@ -108,7 +108,7 @@ def _restricted(sweep: Sweep, index: list[int], axes: Sequence[Axis]) -> Sweep:
     """Some runs of a sweep, and of its axes the values that they have."""
     runs = sweep.runs.loc[index]
     left = [
-        Axis(axis.key, tuple(value for value in axis.values if (runs[axis.key] == value).any()))
+        axis.restricted(value for value in axis.values if (runs[axis.key] == value).any())
         for axis in axes
     ]
     return replace(sweep, runs=runs, axes=tuple(left))

@@ -12,7 +12,7 @@ import numpy as np
 from nst.errors import InputError
 from nst.pictures.measures import block_means, psnr_of
 from nst.pictures.reading import open_image
-from nst.reports.sweeps import Sweep, short
+from nst.reports.sweeps import Sweep
 
 _COARSE = 8
 _LONGEST = 80  # bytes of a file's name: a disk takes 255, with its ending
@@ -158,14 +158,16 @@ def compared_seeds(sweep: Sweep) -> list[SeedGroup]:
     """The groups in which two seeds gave different pictures."""
     if sweep.axis("seed") is None:
         return []
-    others = [axis.key for axis in sweep.axes if axis.key != "seed"]
+    others = [axis for axis in sweep.axes if axis.key != "seed"]
+    keys = [axis.key for axis in others]
     found = []
-    for key, runs in sweep.runs.groupby(others, sort=False) if others else [((), sweep.runs)]:
+    for key, runs in sweep.runs.groupby(keys, sort=False) if keys else [((), sweep.runs)]:
         values = key if isinstance(key, tuple) else (key,)
         folders = [Path(folder) for folder in runs["folder"]]
         labels = [f"seed {seed}" for seed in runs["seed"]]
         between = [d for d in between_runs(folders, labels) if not d.is_zero]
         if between:
             original = [d for d in to_originals(folders, labels) if not d.is_zero]
-            found.append(SeedGroup(tuple(short(str(v)) for v in values), between, original))
+            names = (a.short(str(v)) for a, v in zip(others, values, strict=True))
+            found.append(SeedGroup(tuple(names), between, original))
     return found

@@ -10,7 +10,8 @@ from typing import Any
 
 from nst.reports.findings.claims import Study
 from nst.reports.layout import Layout, Panel
-from nst.reports.sweeps import Axis, Sweep, short
+from nst.reports.sweeps import Axis, Sweep
+from nst.reports.wording.labels import labels
 
 _MOST_LISTED = 8
 _TASKS = {
@@ -85,7 +86,9 @@ def _pictures(sweep: Sweep) -> Iterator[str]:
     """The content and the style images that the tasks need."""
     tasks = set(_values(sweep, "task"))
     for key, without in (("content", "texture"), ("style", "content")):
-        names = _listed(short(str(value)) for value in _values(sweep, f"config.{key}"))
+        axis = sweep.axis(key)
+        values = list(map(str, _values(sweep, f"config.{key}")))
+        names = _listed(axis.labels if axis else labels(values).values())
         if names and tasks - {without}:
             yield f"{key} {names}"
 

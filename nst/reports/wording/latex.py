@@ -6,8 +6,9 @@ import unicodedata
 from collections.abc import Sequence
 
 from nst.reports.measuring.quantities import quantity
-from nst.reports.sweeps import Sweep, printable, short
+from nst.reports.sweeps import Axis, Sweep
 from nst.reports.tables import Group, Spread, axes_of_groups, groups, quality, told_columns
+from nst.reports.wording.labels import printable
 
 _WIDTH = 92
 """Characters that fit a page's width beside each other, in ten points."""
@@ -42,7 +43,7 @@ def latex_table(sweep: Sweep, caption: str) -> str:
     rows = groups(sweep)
     columns = _main_columns(sweep, rows)
     heads = [*(axis.label for axis in axes_of_groups(sweep)), *_heads(columns)]
-    lines = [_cells(row, columns) for row in rows]
+    lines = [_cells(row, columns, axes_of_groups(sweep)) for row in rows]
     parts = [lines[start : start + _HEIGHT] for start in range(0, len(lines), _HEIGHT)]
     comment = [
         *_comment(caption),
@@ -117,8 +118,9 @@ def _heads(columns: Sequence[str]) -> list[str]:
     return ["n", *(quantity(column).label for column in columns)]
 
 
-def _cells(row: Group, columns: Sequence[str]) -> list[str]:
-    values = [_cell(escape(short(value))) for value in row.values]
+def _cells(row: Group, columns: Sequence[str], axes: Sequence[Axis]) -> list[str]:
+    named = (axis.short(value) for axis, value in zip(axes, row.values, strict=True))
+    values = [_cell(escape(name)) for name in named]
     return [*values, str(row.count), *(number(row.numbers[column]) for column in columns)]
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from nst.backbones import winograd
 from nst.backbones.load import build
 from nst.backbones.network import Backbone
+from nst.backbones.pooling import POOLS
 from nst.config import Config, OptimizerName, PrecisionName, layer_sets
 from nst.config.layers import VGG_BLOCKS
 from nst.errors import InputError
@@ -20,7 +21,7 @@ from nst.gradients.chain import is_chain
 from nst.gradients.precision import Precision
 from nst.runs.memory.free import available
 from nst.runs.memory.rehearsal import peak_bytes
-from nst.runs.passes import all_passes, output_size
+from nst.runs.passes import all_passes, output_size, style_size
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ MAX_BATCH = 64
 
 _UNKNOWN_MEMORY_BATCH = 8
 _FILL = 0.9  # of what is free: an estimate is one
+_PLAINLY = 0.5  # of what is free: below it there is no rehearsal, which costs two seconds
 _FEW_PAIRS = 5
 
 
@@ -37,13 +39,14 @@ class Choice:
     """Whether blocks are computed twice to save memory (gradient checkpointing), and why.
 
     Attributes:
-        estimate_mb: what the run is thought to add to the process
+        estimate_mb: what the run is thought to add to the process; None where it so plainly fits
+            that it was not rehearsed
         available_mb: what was free, or None where the system does not tell
     """
 
     checkpoint: bool
     why: str
-    estimate_mb: float
+    estimate_mb: float | None
     available_mb: float | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,6 +70,9 @@ def choose(cfgs: Sequence[Config], precision: Precision, device: torch.device) -
         )
     free = available(device)
     transformed = _transformed_weights(cfg, backbone, precision, device)
+    if free is not None and chain and at_most(cfgs, backbone) + transformed <= _PLAINLY * free:
+        why = "auto: it plainly fits" if setting == "auto" else "as configured"
+        return Choice(setting is True, why, None, _mb(free))
 
     def estimated(checkpointing: bool, why: str) -> Choice:
         bytes_ = peak_bytes(cfgs, precision, checkpointing) + transformed
@@ -81,20 +87,26 @@ def choose(cfgs: Sequence[Config], precision: Precision, device: torch.device) -
     if _fits(choice):
         return choice
     if chain:
-        choice = estimated(True, f"auto: without, it needs about {choice.estimate_mb:.0f} MB")
+        choice = estimated(True, f"auto: without, it needs about {_needed(choice):.0f} MB")
     if not _fits(choice):
         raise InputError(f"{_shortage(choice)}; use {_remedies(cfgs, choice, precision)}")
     return choice
 
 
 def _fits(choice: Choice) -> bool:
-    return choice.available_mb is None or choice.estimate_mb <= _FILL * choice.available_mb
+    return choice.available_mb is None or _needed(choice) <= _FILL * choice.available_mb
+
+
+def _needed(choice: Choice) -> float:
+    """MB that a rehearsed run needs."""
+    assert choice.estimate_mb is not None
+    return choice.estimate_mb
 
 
 def _shortage(choice: Choice) -> str:
     even = " even with gradient_checkpointing=true" if choice.checkpoint else ""
     return (
-        f"this needs about {choice.estimate_mb / 1024:.1f} GB of memory{even}, and "
+        f"this needs about {_needed(choice) / 1024:.1f} GB of memory{even}, and "
         f"{(choice.available_mb or 0) / 1024:.1f} GB are free"
     )
 
@@ -162,6 +174,27 @@ def _pairs(cfg: Config) -> int:
     if cfg.optimizer.name is not OptimizerName.lbfgs:
         return 0
     return min(cfg.optimizer.history_size or 0, max(1, cfg.optimizer.steps))
+
+
+def at_most(cfgs: Sequence[Config], backbone: Backbone) -> int:
+    """Bytes that N runs of a VGG stay well below, known without a rehearsal.
+
+    Activations count twice, and those of all layers; then come the style losses' matrices of
+    channels by channels, the optimiser's pairs of images, and 40 more images.
+    """
+    images, activations, squares = 0.0, 0.0, 0
+    for cfg in cfgs:
+        side = max(size for size, _ in all_passes(cfg))
+        sides = output_size(cfg, side), style_size(cfg, side)
+        pixels, share = float(sum(width * height for width, height in sides)), 1.0
+        images += 3 * pixels * (2 * (cfg.optimizer.history_size or 0) + 40)
+        for module in backbone.chain.values():
+            if isinstance(module, nn.Conv2d):
+                activations += pixels * share * module.out_channels
+                squares += module.out_channels**2
+            elif isinstance(module, POOLS):
+                share /= 4
+    return round(4 * (2 * activations + 4 * squares + images))  # of float32
 
 
 def _mb(bytes_: int) -> float:

@@ -24,9 +24,11 @@ from nst.pictures.files import to_pil
 from nst.pictures.sheets import sheet
 from nst.runs.context import Context, relative
 from nst.runs.course import Course
+from nst.runs.messages.judged import judged
 from nst.runs.recording import labels
 from nst.runs.recording.checkpoint import Checkpoint, read_checkpoint
 from nst.runs.recording.folder import UNFINISHED, RunFolder, checkpoints, has_result, read_record
+from nst.runs.recording.output import save_output
 from nst.runs.recording.record import facts, final_losses, group_of, similarity
 from nst.runs.recording.trace import losses_of_step, read_rows, unweighted_name
 from nst.runs.recording.tracking import NoSink, Sink, wandb_sink
@@ -46,7 +48,8 @@ Outcome = dict[str, Any] | Kept | Exception
 """What became of a run: its record, as ``record.json`` holds it, or why there is none."""
 
 _RESULTS = (
-    *("losses", "losses_unweighted", "psnr", "ssim", "seconds", "seconds_per_step", "warnings"),
+    *("losses", "losses_unweighted", "psnr", "ssim", "judged", "last_tenth"),
+    *("seconds", "seconds_per_step", "warnings"),
 )
 
 
@@ -214,6 +217,7 @@ class Recorder:
         })  # fmt: skip
         if state is not None and state["step"] == self._written:  # else the trace would lack a row
             self._save_checkpoint(state, where)
+        self._save_output("interrupted")
 
     def _common(self, shared: Mapping[str, Any]) -> dict[str, Any]:
         """What the records of complete and of interrupted runs have in common."""
@@ -252,6 +256,8 @@ class Recorder:
             "task": self.cfg.task.name,
             **final_losses(self._spec, losses),
             **similarity(image, originals.get("content")),
+            "judged": judged(self.cfg, image, originals, self._course.start),
+            "last_tenth": self._course.last_tenth,
             **self._common(shared),
             "warnings": self._course.remarks(image, originals, self._last.step, restarts),
         }
@@ -260,7 +266,16 @@ class Recorder:
         self.folder.save_record(record)  # before W&B finishes, which may hang or fail
         self.outcome = record
         self.folder.remove_checkpoint()
+        self._save_output("completed")
         self._sink.summarize({key: record[key] for key in _RESULTS})
+
+    def _save_output(self, status: str) -> None:
+        """Write the latest image as ``output`` says, after the record: what fails here is late."""
+        assert self._last is not None
+        picture = to_pil(self._image(self._last))
+        file = save_output(self.cfg, picture, {"status": status, **self.facts})
+        if file and status == "interrupted":
+            log.info("the picture so far is in %s, too", file)
 
 
 def digests_of(facts: Mapping[str, Any]) -> dict[str, str | None]:

@@ -12,7 +12,8 @@ from nst.command.help import examples
 from nst.command.help.lists import first_comment
 from nst.command.help.losses import losses_in_words
 from nst.command.help.topics import default_of, topic
-from nst.command.line.arguments import open_keys, unknown_key
+from nst.command.line.arguments import open_keys
+from nst.command.line.keys import unknown_key
 from nst.command.plan import expand_sweep
 from nst.config import GROUPS, documented_keys
 from nst.config.samples import SAMPLES

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 import nst
-from nst.command.line.arguments import fault, open_keys, prepared, unknown_key
+from nst.command.line.arguments import fault, open_keys, prepared
+from nst.command.line.keys import unknown_key
 from nst.errors import InputError
 
 
@@ -17,7 +18,7 @@ from nst.errors import InputError
         ("loss.stlye_weight=3", "did you mean loss.style_weight?"),
         ("loss.content_wieght=3", "did you mean loss.content_weight?"),
         ("scales=1", "did you mean coarse_scales?"),
-        ("passes_=[]", "did you mean passes?"),
+        ("passes_=[]", "did you mean 'passes=[]'?"),
     ],
 )
 def test_unknown_keys_list_the_known(argument: str, message: str) -> None:

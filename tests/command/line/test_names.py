@@ -106,7 +106,7 @@ def test_names_with_commas_are_found_within_a_list() -> None:
 def test_a_sweep_without_its_flag_is_told_so() -> None:
     Path("größe.png").write_bytes(b"a picture")
     for value in ("chelsea,coffee", "größe.png,b.png", "choice(ink,waves)"):
-        with pytest.raises(InputError, match="several values make a sweep, for which add -m"):
+        with pytest.raises(InputError, match="several values make a sweep; add -m"):
             nst.compose(*quote_paths([f"content={value}"]))
 
 
@@ -121,7 +121,7 @@ def test_sweeps_are_known_by_their_flags(flag: str) -> None:
     assert quote_paths([flag, "content=ä,b"])[1] == "content='ä',b"
 
 
-# --- folders --------------------------------------------------------------------------------------
+# --- runs -----------------------------------------------------------------------------------------
 
 
 def test_slugs_are_safe_short_and_different() -> None:
@@ -167,10 +167,9 @@ def test_no_name_leaves_its_folder(text: str, tmp_path: Path) -> None:
         (["++logger.mode=online", "hydra/launcher=batched", "hydra.launcher.max_batch=3"], ""),
     ],
 )
-def test_folders_are_named_by_what_decides_the_picture(overrides: list[str], name: str) -> None:
+def test_runs_are_called_by_what_decides_the_picture(overrides: list[str], name: str) -> None:
     register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("config", overrides, return_hydra_config=True)
         HydraConfig.instance().set_config(cfg)
         assert HydraConfig.get().job.override_dirname == name
-        assert HydraConfig.get().run.dir.endswith(f"_{slug(name)}")
