@@ -94,7 +94,7 @@ def test_every_documented_run_works(
     """Every job, small and short; of a large sweep the first and the last."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
-    for name in PICTURES:
+    for name in (picture for picture in PICTURES if f"output={picture}" not in command):
         Image.linear_gradient("L").save(tmp_path / name)
     arguments = expanded(shlex.split(command.replace("SQUEEZENET.pth", "random"))[2:])
     assert not [unknown_key(argument) for argument in arguments if unknown_key(argument)]
