@@ -75,11 +75,13 @@ A run lands in outputs/: image.png, sheet.png, trace.csv, record.json.
 {{keys}}
 
 == More ==
--m runs every combination of key=a,b,c; put it first or last.
+-m runs every combination of key=a,b,c; put it first or last. A folder of
+pictures, or a pattern in quotes, stands for all of them: -m content=photos/
 -m hydra/launcher=batched runs several jobs at once, as one batch of images:
 up to hydra.launcher.max_batch=8, or as many as fit into memory with =auto.
 Options of a loss are keys below it, as loss.style.activation_shift=0.3.
 report=false leaves out the report of a sweep, as report.enabled=false does.
+repeat=FILE runs the command line of an earlier run again.
 --cfg job prints the composed config, --hydra-help what Hydra itself offers."""
 
 

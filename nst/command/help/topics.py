@@ -40,7 +40,9 @@ _BATCHED = "hydra/launcher"
 _OTHERS: dict[str, tuple[str, str]] = {
     "-m": (
         "-m: a sweep, every combination of key=a,b,c\n\n"
-        "    Put it first or last. The pictures land side by side in a folder below\n"
+        "    Put it first or last. A folder of pictures, or a pattern in quotes, stands\n"
+        "    for all of them: -m content=photos/\n\n"
+        "    The pictures land side by side in a folder below\n"
         "    outputs/sweeps/, with a page that compares them, report.html;\n"
         "    report=false leaves that out. --help study lists sweeps that answer a\n"
         "    question of the literature.",
