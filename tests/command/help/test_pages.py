@@ -27,7 +27,7 @@ def test_the_first_page_has_five_commands_and_ten_keys_with_their_defaults() -> 
     assert page.count("\n  python run.py") == 5
     keys = re.findall(r"(?m)^  (\w+) +(\S+) {2,}\S", page.partition("study=")[2])
     assert len(keys) == 10
-    assert {("strength", "0.5"), ("size", "512"), ("backbone", "vgg16_mini")} < set(keys)
+    assert {("content", "astronaut"), ("size", "512"), ("backbone", "vgg16_mini")} < set(keys)
     for name, default in keys:
         key = documented_keys().get(name)
         assert key or name in GROUPS
