@@ -79,7 +79,9 @@ def test_run_is_short() -> None:
 @pytest.mark.parametrize(
     ("argument", "answer"),
     [
-        ("--help", "backbone.pooling"),
+        ("--help", "style_size"),
+        ("--help=all", "backbone.pooling"),
+        ("--help=loss.style", "Gram matrices"),
         ("sze=5", "did you mean size?"),
         ("optimizer=adm", "optimizer=adm: no such choice"),
         ("size=5", "size=5: expected a longest side"),

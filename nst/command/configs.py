@@ -16,7 +16,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nst.command import launcher
 from nst.command.folders import job_name, own_folder, run_name, sweep_name, varying
-from nst.command.help.lists import help_groups, help_keys, help_samples
 from nst.command.line.arguments import fault, open_keys, unreadable
 from nst.command.line.choices import CONF as CONF
 from nst.command.line.choices import meant_by
@@ -38,9 +37,6 @@ def register() -> None:
         "nst.sweep_name": sweep_name,
         "nst.job_name": job_name,
         "nst.unnamed_keys": unnamed_keys,
-        "nst.groups": lambda: help_groups(CONF),
-        "nst.keys": help_keys,
-        "nst.samples": help_samples,
         "nst.wandb": wandb_default,
     }
     for name, resolver in resolvers.items():

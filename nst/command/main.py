@@ -18,6 +18,7 @@ from nst import errors
 from nst.command import launcher
 from nst.command.configs import CONF, register
 from nst.command.ending import FAILED, JobFailedError, again, ending, fail, of_the_disk, said, tell
+from nst.command.help import completion, pages
 from nst.command.line import pictures
 from nst.command.line.arguments import prepared
 from nst.command.line.names import slug
@@ -41,6 +42,8 @@ def main() -> None:
     if asks_for_version(given):
         return print(versions())
     with ending(), listening(), _last_words(given):
+        if pages.answered(given) or completion.answered(given):
+            return
         register()
         sys.argv[1:] = prepared(given)
         PlanSweep.pictures = pictures.said(given)

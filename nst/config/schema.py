@@ -120,13 +120,13 @@ class BackboneConfig:
         PixelFormat.auto,
     )
     normalize_activations: bool = _doc(
-        "Rescale channels so that each one's mean activation over the bundled pictures is 1; the "
+        "Multiply channels so that each one's mean activation over the bundled pictures is 1; the "
         "network computes the same up to these factors (Gatys et al. 2016). random and kmeans "
         "weights, and those of vgg19_mini, are about so anyway.",
         False,
     )
     pooling: Pooling = _doc(
-        "How feature maps are halved: max, avg, or blur (means of 4×4 with weights 1 3 3 1, which "
+        "How feature maps are halved: max, avg, or blur (means of 4×4 with factors 1 3 3 1, which "
         "leave hardly a grid in smooth parts).",
         MISSING,
     )

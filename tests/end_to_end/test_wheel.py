@@ -82,8 +82,9 @@ def test_it_is_the_wheel_that_runs(site: Path, tmp_path: Path) -> None:
 
 
 def test_the_help_lists_what_the_wheel_holds(site: Path, tmp_path: Path) -> None:
-    page = nst(site, tmp_path, "--help")
+    page = nst(site, tmp_path, "--help", "all")
     assert "layer_ablation" in page
+    assert "Style as Gram matrices" in nst(site, tmp_path, "--help", "loss.style")
     assert "loss.style_weight" in page
 
 

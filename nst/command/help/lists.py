@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from itertools import takewhile
 from pathlib import Path
 
 import yaml
@@ -10,7 +11,8 @@ import yaml
 from nst.config import GROUPS, documented_keys
 from nst.config.samples import PAINTINGS, PHOTOS
 
-_WIDTH = 80
+WIDTH = 80
+"""Columns of a terminal, at the least."""
 
 
 def help_groups(conf: Path) -> str:
@@ -25,7 +27,7 @@ def help_groups(conf: Path) -> str:
         lines.append(f"{group}: {meaning}")
         for file in sorted((conf / group).glob("*.yaml")):
             mark = " (default)" if defaults.get(group) == file.stem else ""
-            text = textwrap.wrap(first_comment(file) + mark, _WIDTH - 21)
+            text = textwrap.wrap(first_comment(file) + mark, WIDTH - 21)
             lines.append(f"    {file.stem:<16} {text[0]}")
             lines += [" " * 21 + line for line in text[1:]]
     return "\n".join(lines)
@@ -36,7 +38,7 @@ def help_keys() -> str:
     lines = []
     for key in documented_keys().values():
         values = f" [{key.values}]" if key.values else ""
-        text = textwrap.wrap(key.text + values, _WIDTH - 8)
+        text = textwrap.wrap(key.text + values, WIDTH - 8)
         lines += [f"    {key.name}", *(f"        {line}" for line in text)]
     return "\n".join(lines)
 
@@ -47,15 +49,19 @@ def help_samples() -> str:
 
 
 def first_comment(file: Path) -> str:
-    """What a config file says of itself."""
-    for line in file.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#") and "@package" not in line:
-            return line.lstrip("# ").rstrip()
-    return ""
+    """What a config file says of itself, in a line."""
+    return next(iter(comments(file)), "")
+
+
+def comments(file: Path) -> list[str]:
+    """The lines of comment that a config file begins with."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    begins = takewhile(lambda line: line.startswith("#"), lines)
+    return [line.lstrip("# ").rstrip() for line in begins if "@package" not in line]
 
 
 def default_choices(conf: Path) -> dict[str, str]:
     """{group: its choice where the command line names none}."""
     entries = yaml.safe_load((conf / "config.yaml").read_text(encoding="utf-8"))["defaults"]
-    choices = {k: v for entry in entries if isinstance(entry, dict) for k, v in entry.items()}
-    return {group: v for group, v in choices.items() if not group.startswith("override ")}
+    chosen = [pair for entry in entries if isinstance(entry, dict) for pair in entry.items()]
+    return {group: choice for group, choice in chosen if group in GROUPS}

@@ -16,6 +16,7 @@ import yaml
 
 from nst.command.configs import CONF, compose
 from nst.command.help.lists import default_choices, first_comment
+from nst.command.help.losses import options_in_words
 from nst.config import GROUPS, documented_keys, to_dict
 from nst.config import layers as layer_names
 from nst.config.samples import PAINTINGS, PHOTOS
@@ -32,8 +33,8 @@ that a file of `conf/GROUP/` names, and later settings win over earlier ones. In
 `nst.compose("group=choice", "key=value", key=value)` gives the same config. A word that is no key,
 no choice or no value is refused before anything runs, with what would be right.
 
-`python run.py --help` prints the first two sections of this page, `python run.py --cfg job` the
-whole config as it would run.
+`python run.py --help all` prints the first two sections of this page, `--help KEY` one of them,
+`python run.py --cfg job` the whole config as it would run.
 
 - [Groups](#groups)
 - [Keys](#keys)
@@ -64,9 +65,10 @@ _SWEEPS = """\
 ## Sweeps
 
 `python run.py -m key=a,b,c` runs every combination of the values, one job after the other, each in
-a folder of its own. `hydra/launcher=batched` runs jobs that may share a forward pass at once
-([running.md](running.md#several-pictures-at-once)). Names of files may have any characters, also
-within a sweep: `"content=photo (1).jpg,größe.png"`. A name with a comma is found where its file is.
+a folder of its own. `hydra/launcher=batched` runs jobs whose pictures the network may see together
+at once ([running.md](running.md#several-pictures-at-once)). Names of files may have any characters,
+also within a sweep: `"content=photo (1).jpg,größe.png"`. A name with a comma is found where its
+file is.
 """
 
 _ROLES: Mapping[Role, tuple[str, str]] = {
@@ -147,7 +149,7 @@ def _losses() -> Iterator[str]:
 def _loss(name: str, loss: type[LayerLoss], key: str) -> str:
     """What the loss's module says of it, its options, and the choices of these."""
     module = inspect.getmodule(loss)
-    texts = _options_in_words(loss)
+    texts = options_in_words(inspect.getdoc(loss) or "")
     rows, lists = [], []
     for option, field in option_fields(loss).items():
         text = texts.get(option, "")
@@ -171,13 +173,6 @@ def _choices(option: str, choices: Mapping[str, Any]) -> str:
         for name, function in choices.items()
     ]
     return _table([f"`{option}`", "the loss, or its factor k"], rows)
-
-
-def _options_in_words(loss: type[LayerLoss]) -> dict[str, str]:
-    """{option: its text} from the section ``Attributes`` of a class's docstring."""
-    section = (inspect.getdoc(loss) or "").partition("Attributes:\n")[2].partition("\n\n")[0]
-    entries = re.findall(r"(?m)^    (\w+): (.*(?:\n {8}.*)*)", section)
-    return {name: re.sub(r"\s+", " ", text) for name, text in entries}
 
 
 def _markdown(text: str) -> str:
