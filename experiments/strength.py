@@ -117,8 +117,8 @@ def make(cfg: Config, row: Row) -> Row:
     judge = held_out_judge([cfg.backbone.name.name])
     kept = judge.content_kept(image, load_image(cfg.content, cfg.size))
     distance = judge.style_distance(image, load_image(cfg.style, cfg.size))
-    numbers = {"content_kept": kept, "style_distance": distance, "seconds": seconds}
-    return replace(row, **{key: round(value, 4) for key, value in numbers.items()})
+    kept, distance, seconds = round(kept, 4), round(distance, 4), round(seconds, 1)
+    return replace(row, content_kept=kept, style_distance=distance, seconds=seconds)
 
 
 def wanted(given: argparse.Namespace) -> Iterator[tuple[Config, Row]]:
@@ -161,8 +161,11 @@ def fit(frame: pd.DataFrame) -> list[float]:
         of the two outermost weights on beyond them.
     """
     shares = with_share(frame)
-    shares = shares[(shares["content_weight"] > 0) & shares["share"].between(0, 1, "neither")]
-    odds = np.log(shares["share"] / (1 - shares["share"]))
+    shares = shares[
+        (shares["content_weight"] * shares["style_weight"] > 0)
+        & shares["share"].between(0, 1, "neither")
+    ]
+    odds = (shares["share"] / (1 - shares["share"])).map(math.log)
     means = odds.groupby(shares["style_weight"]).mean().sort_values()
     weights = np.log(means.index.to_numpy())
     wanted = [math.log(share / (1 - share)) for share in (0.25, 0.5, 0.75)]
@@ -225,12 +228,13 @@ def draw(frame: pd.DataFrame, file: Path) -> None:
 
 def _lines(axes: Axes, frame: pd.DataFrame, key: str, color: dict[int, tuple[float, ...]]) -> None:
     """One panel."""
-    for size, same in frame.groupby("size"):
+    for size, shade in color.items():
+        same = frame[frame["size"] == size]
         for _, each in same.groupby(["content", "style"]):
             each = each.sort_values("strength")
-            axes.plot(each["strength"], each[key], color=color[size], linewidth=0.4, alpha=0.7)
+            axes.plot(each["strength"], each[key], color=shade, linewidth=0.4, alpha=0.7)
         means = same.groupby("strength")[key].mean()
-        axes.plot(means.index, means, color=color[size], marker="o", label=f"{size} px")
+        axes.plot(means.index, means, color=shade, marker="o", label=f"{size} px")
 
 
 def strip(content: str, style: str) -> None:
