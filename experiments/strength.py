@@ -16,7 +16,7 @@ import csv
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from pathlib import Path
@@ -28,11 +28,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 import nst
-from experiments.pictures import DOCS, picture
+from experiments.pictures import DOCS
 from nst.config import Config
 from nst.config.samples import PAINTINGS
 from nst.judges import held_out_judge
 from nst.pictures.files import quantize, to_pil
+from nst.pictures.reading import open_image
 from nst.pictures.samples import load_image
 from nst.pictures.sheets import sheet
 from nst.reports.drawing.style import HOUSE_STYLE, colors, new_figure
@@ -237,14 +238,15 @@ def _lines(axes: Axes, frame: pd.DataFrame, key: str, color: dict[int, tuple[flo
         axes.plot(means.index, means, color=shade, marker="o", label=f"{size} px")
 
 
-def strip(content: str, style: str) -> None:
-    """``strength.jpg``: the same two pictures at five strengths, made by the default settings."""
-    cells = [
-        (f"strength={strength}", picture(RUNS / f"{content}_{style}_{strength}",
-         f"content={content}", f"style={style}", f"strength={strength}", "size=384"))
-        for strength in ("0", "0.25", "0.5", "0.75", "1")
-    ]  # fmt: skip
-    sheet(cells, height=200).save(DOCS / "strength.jpg", quality=85, optimize=True)
+def strip(pictures: Iterable[tuple[Config, Row]]) -> None:
+    """``strength.jpg``: pictures side by side; one whose file is not there any more is made."""
+    cells = []
+    for cfg, row in pictures:
+        file = RUNS / f"{row.name}.png"
+        if not file.is_file():
+            make(cfg, row)
+        cells.append((f"strength={row.strength}", open_image(file)))
+    sheet(cells, height=190).save(DOCS / "strength.jpg", quality=85, optimize=True)
 
 
 def main() -> None:
@@ -253,6 +255,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     rows = read(given.table)
     known = {row.name for row in rows}
+    if given.strip:
+        strip(wanted(given))
+        return
     for cfg, row in () if given.draw else wanted(given):
         if row.name not in known:
             rows.append(make(cfg, row))
@@ -267,8 +272,6 @@ def main() -> None:
     frame = by_strength(rows)
     log.info("%s", summary(frame))
     draw(frame, DOCS / "strength.png")
-    if given.strip:
-        strip(*given.strip)
 
 
 def _arguments() -> argparse.Namespace:
@@ -281,8 +284,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--strengths", nargs="+", default=["0", "0.25", "0.5", "0.75", "1"])
     parser.add_argument("--weights", nargs="+", help="style weights instead, to calibrate by")
     parser.add_argument("--override", nargs="+", default=[], help="of the config")
-    parser.add_argument("--strip", nargs=2, metavar=("CONTENT", "STYLE"), help="draw strength.jpg")
     parser.add_argument("--draw", action="store_true", help="only what the table has")
+    parser.add_argument("--strip", action="store_true", help="only these pictures side by side")
     return parser.parse_args()
 
 

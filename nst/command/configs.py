@@ -20,7 +20,7 @@ from nst.command.help.lists import help_groups, help_keys, help_samples
 from nst.command.line.arguments import fault, open_keys, unreadable
 from nst.command.line.names import quoted, slug, unnamed_keys
 from nst.config import OPEN_KEYS, Config, documented_keys, from_omegaconf, wandb_default
-from nst.config.strength import content_weight, style_weight
+from nst.config.strength import content_weight, style_weight, tv_weight
 from nst.config.values import explained
 from nst.errors import InputError, did_you_mean, printable
 
@@ -42,6 +42,7 @@ def register() -> None:
         "nst.wandb": wandb_default,
         "nst.style_weight": style_weight,
         "nst.content_weight": content_weight,
+        "nst.tv_weight": tv_weight,
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)

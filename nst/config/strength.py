@@ -58,6 +58,19 @@ def content_weight(
     return _rounded(style / ratio)
 
 
+def tv_weight(task: Task, strength: float, beside: float) -> float:
+    """The weight of total variation: 1, but 0 for the photograph, which needs no smoothing.
+
+    Args:
+        task, strength: as :func:`style_weight`
+        beside: the style weight of the config
+
+    >>> [tv_weight(Task.transfer, 0, 0), tv_weight(Task.transfer, 0, 7)]
+    [0.0, 1.0]
+    """
+    return 0.0 if task is Task.transfer and strength == 0 and beside == 0 else 1.0
+
+
 def decides(cfg: Config) -> bool:
     """Whether a config's style weight is that of its strength, and not another's."""
     weight = style_weight(cfg.task, cfg.strength, cfg.backbone)

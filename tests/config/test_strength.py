@@ -34,7 +34,8 @@ def test_more_strength_is_more_style_for_every_network(backbone: str, composed: 
 def test_strength_0_is_the_photograph(composed: Compose) -> None:
     cfg = composed("strength=0")
     assert weights(cfg.loss) == (1, 0)
-    assert cfg.loss.pixels["pixel_statistics"]["weight"] == 0
+    assert cfg.loss.pixels["pixel_statistics"]["weight"] == cfg.loss.tv_weight == 0
+    assert composed("strength=0.01").loss.tv_weight == 1
 
 
 def test_strength_1_is_a_texture(composed: Compose) -> None:

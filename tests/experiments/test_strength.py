@@ -8,8 +8,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import nst
 from experiments import strength
-from experiments.strength import Row, append, by_strength, fit, read, summary, with_share
+from experiments.strength import (
+    TABLE,
+    TOLERANCE,
+    Row,
+    append,
+    by_strength,
+    fit,
+    read,
+    summary,
+    with_share,
+)
 
 ENDS = {"swirl": 0.4, "mosaic": 0.2}
 """{style: content kept at strength 1}."""
@@ -71,6 +82,9 @@ def test_a_picture_that_the_table_has_is_not_made_again(
     assert (tmp_path / "strength.png").is_file()
     strength.main()
     assert read(tmp_path / "table.csv") == first
+    monkeypatch.setattr("sys.argv", [*short, "--strip"])
+    strength.main()
+    assert (tmp_path / "strength.jpg").is_file()
 
 
 def test_a_new_calibration_takes_the_place_of_the_old() -> None:
@@ -79,3 +93,26 @@ def test_a_new_calibration_takes_the_place_of_the_old() -> None:
     frame = by_strength([*rows({}), old, new])
     assert frame[frame["strength"] == 0.5]["share"].tolist() == pytest.approx([0.5])
     assert "strength 0.5 (1 pictures): content kept 0.700" in summary(frame)
+
+
+PUBLISHED = [row for row in read(TABLE) if row.strength]
+
+
+def test_the_published_pictures_have_the_weights_that_strength_stands_for() -> None:
+    """Where a calibration changes, its pictures have to be made again."""
+    settings = {
+        (row.backbone, row.strength, row.style_weight, row.content_weight) for row in PUBLISHED
+    }
+    assert {backbone for backbone, *_ in settings} >= {"vgg16_mini", "vgg19_mini"}
+    for backbone, given, style, content in settings:
+        loss = nst.compose(f"backbone={backbone}", f"strength={given}").loss
+        assert (loss.style_weight, loss.content_weight) == (style, content)
+
+
+def test_the_published_pictures_keep_what_was_stated() -> None:
+    """With the default network, at every size and with every style."""
+    frame = by_strength(PUBLISHED)
+    frame = frame[frame["backbone"] == "vgg16_mini"]
+    assert {192, 384, 768} <= set(frame["size"])
+    off = (frame["share"] - frame["strength"]).abs()
+    assert off.max() <= TOLERANCE
