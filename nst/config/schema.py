@@ -288,9 +288,9 @@ class Config:
     style: str = _doc("Style image: a path or the name of a sample.", "mosaic")
     size: int = _doc("Longest side of the result, in pixels.", 512)
     strength: float = _doc(
-        "How much style a transfer has, with loss=balanced: from 0, the photograph, to 1, where "
-        "hardly anything of it is left.",
-        0.5,
+        "How much style a transfer has, with loss=balanced: from 0, the photograph, to 1, a "
+        "texture laid over its forms.",
+        0.7,
     )
     style_size: int | None = _doc(
         "Longest side of the style image, in pixels; smaller makes finer strokes. null: size.", None

@@ -47,8 +47,8 @@ def test_strength_1_is_a_texture(composed: Compose) -> None:
     assert dict(zip(of_texture.names, of_texture.weights, strict=True)).items() <= both.items()
 
 
-def test_a_half_is_the_default(composed: Compose) -> None:
-    assert composed().loss == composed("strength=0.5").loss
+def test_the_default_is_where_both_are_plainly_there(composed: Compose) -> None:
+    assert composed().loss == composed("strength=0.7").loss
 
 
 def test_pixels_weigh_as_much_as_the_style(composed: Compose) -> None:

@@ -21,7 +21,7 @@ def test_along_strength_content_is_lost_and_style_is_gained(composed: Compose) -
     strengths = ("0", "0.25", "0.5", "0.75", "1")
     cfgs = [composed(*PAIR, f"strength={strength}") for strength in strengths]
     *_, last = Transfer(*cfgs).run()
-    judge, pictures = held_out_judge(["vgg16_mini"]), quantize(last.images).split(1)
+    judge, pictures = held_out_judge(["vgg16_mini"]), [quantize(each[None]) for each in last.images]
     content, style = load_image("chelsea", 64), load_image("swirl", 64)
     kept = [judge.content_kept(each, content) for each in pictures]
     distance = [judge.style_distance(each, style) for each in pictures]
