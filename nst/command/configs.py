@@ -24,6 +24,7 @@ from nst.command.line.names import is_of_files, quoted, unnamed_keys
 from nst.command.line.sweeps import without_its_package
 from nst.command.sizes import Written, checked
 from nst.config import GROUPS, OPEN_KEYS, Config, documented_keys, wandb_default
+from nst.config.strength import content_weight, style_weight, tv_weight
 from nst.config.values import explained
 from nst.errors import InputError, did_you_mean, printable
 
@@ -38,6 +39,9 @@ def register() -> None:
         "nst.job_name": job_name,
         "nst.unnamed_keys": unnamed_keys,
         "nst.wandb": wandb_default,
+        "nst.style_weight": style_weight,
+        "nst.content_weight": content_weight,
+        "nst.tv_weight": tv_weight,
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nst.config.derived import start_kind, used_images
 from nst.config.schema import Config, InitKind, LoggerName, Task
+from nst.config.strength import decides
 
 
 def remarks(cfg: Config, overrides: Sequence[str]) -> list[str]:
@@ -32,6 +33,11 @@ def _idle(cfg: Config) -> dict[tuple[str, ...], str]:
         idle[_of_style("style" in used)] = "task=content has no style"
     if cfg.task is Task.texture:
         idle[_of_content("content" in used)] = "task=texture has no content"
+    if cfg.task is not Task.transfer:
+        idle["strength",] = f"task={cfg.task.name} has no content and style to choose between"
+    elif not decides(cfg):
+        weight = f"loss.style_weight={cfg.loss.style_weight:g}"
+        idle["strength",] = f"it chooses the style weight of loss=balanced; here {weight} is given"
     if start_kind(cfg) is not InitKind.image:
         idle["init.image",] = f"the start is {start_kind(cfg)}; choose init=image"
     if start_kind(cfg) is not InitKind.smooth_noise:

@@ -133,7 +133,12 @@ class BackboneConfig:
     seed: int = _doc("Seed of random and kmeans weights; independent of the run's seed.", 0)
     default_content_layer: Any = _doc("The content layer that layers=default uses.", MISSING)
     default_style_layers: Any = _doc("The style layers that layers=default uses.", MISSING)
-    default_style_weight: float = _doc("The style weight that loss=balanced uses.", MISSING)
+    default_style_weight: float = _doc(
+        "The style weight of textures, and of strength=1, with loss=balanced.", MISSING
+    )
+    strength_weights: list[float] = _doc(
+        "The style weights that strength=0.25, 0.5 and 0.75 stand for with loss=balanced.", MISSING
+    )
     default_shifted_gram_share: float = _doc(
         "The shifted_gram_share that loss=balanced uses.", MISSING
     )
@@ -287,9 +292,9 @@ class Config:
         512,
     )
     strength: float = _doc(
-        "How much style a transfer has, with loss=balanced: from 0, the photograph, to 1, where "
-        "hardly anything of it is left.",
-        0.5,
+        "How much style a transfer has, with loss=balanced: from 0, the photograph, to 1, a "
+        "texture laid over its forms.",
+        0.7,
     )
     style_size: int | None = _doc(
         "Longest side of the style image, in pixels; smaller makes finer strokes. null: size; "

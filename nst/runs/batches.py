@@ -16,7 +16,7 @@ from nst.config import Config, Task, layer_sets, picture_settings
 from nst.losses.terms import terms_from_config
 from nst.runs.passes import all_passes, output_size, style_size
 
-OWN = ("seed", "init", "content", "style", "style_size")
+OWN = ("seed", "init", "content", "style", "style_size", "strength")
 """Keys that may differ within a batch, besides the logger and the snapshots."""
 
 
