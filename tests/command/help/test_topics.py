@@ -66,7 +66,7 @@ def test_a_choice_says_what_it_sets() -> None:
     assert {"backbone=vgg19_caffe", "optimizer.steps=500", "init.amplitude=0.2"} <= set(lines)
     assert "study.sweep.full: loss.style_weight=500,50,5" in topic("study=weights")
     assert "optimizer.lr=0.02" in topic("optimizer=adam")
-    assert "loss.tv_weight=1" in topic("loss=balanced")
+    assert "loss.style_layer_weights=mean" in topic("loss=balanced")
     assert "content_layer: by backbone.default_content_layer" in topic("layers=default")
 
 

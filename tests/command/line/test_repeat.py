@@ -147,7 +147,7 @@ def test_defaults_that_changed_are_said_with_both_values(
     (_, line) = capsys.readouterr().err.splitlines()
     assert line == (
         "repeat=a.png: the defaults changed since (it was made by nst 0.0.1), so the picture may "
-        "be another: loss.style_weight (7 → 50.0), optimizer.steps (10 → 20), "
+        "be another: loss.style_weight (7 → 13.14), optimizer.steps (10 → 20), "
         "precision (null → auto)"
     )
 
