@@ -75,17 +75,16 @@ class Course:
             originals: content and style (1, 3, H, W), as far as there are
             steps, restarts: how many in all
         """
+        loss, task = self._cfg.loss, self._cfg.task
+        photograph = task is Task.transfer and self._cfg.strength == loss.style_weight == 0
         ending = Ending(
             image=to_uint8(image)[0],
             originals={name: to_uint8(original)[0] for name, original in originals.items()},
-            start=self.start,
+            start=None if photograph else self.start,  # it is to stay where it began
             losses=self.losses,
             steps=steps,
             restarts=restarts,
-            weights={
-                f"loss.{key}": float(getattr(self._cfg.loss, key))
-                for key in _WEIGHTS[self._cfg.task]
-            },
+            weights={f"loss.{key}": float(getattr(loss, key)) for key in _WEIGHTS[task]},
             lr=self._cfg.optimizer.lr,
         )
         return remarks(ending)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from nst.config import WEIGHTS, Config, check, used_images
+from nst.config import WEIGHTS, Config, check, strength, used_images
 from nst.config.remarks import remarks
 from nst.config.samples import source_file
 from nst.durable import InUseError, in_use, lock_name
@@ -70,7 +70,8 @@ def announce(cfg: Config, context: Context) -> None:
     """Say which job of a sweep it is; warn of overrides and losses that decide nothing."""
     if context.job:
         log.info("%s", context.job)
-    for sentence in what_is_left_out(cfg):
+    asked_for = strength.decides(cfg) and cfg.strength in (0, 1)
+    for sentence in () if asked_for else what_is_left_out(cfg):
         log.warning("%s", sentence)
     alone = context.group is None  # the plan of a sweep says it once
     if alone and not start_is_random(cfg) and _mentions(context, "seed", "init.amplitude"):

@@ -150,5 +150,7 @@ def _threads(record: Mapping[str, Any]) -> str:
 
 def _memory(record: Mapping[str, Any]) -> str:
     peak, memory = record["peak_memory_mb"], record["memory"]
-    held = "" if peak is None else f"{peak:.0f} MB at most, "
-    return f"{held}{memory['estimate_mb']:.0f} MB expected of the run ({memory['why']})"
+    held = None if peak is None else f"{peak:.0f} MB at most"
+    estimate = memory["estimate_mb"]  # none where it plainly fits
+    expected = None if estimate is None else f"{estimate:.0f} MB expected of the run"
+    return f"{', '.join(filter(None, (held, expected)))} ({memory['why']})".lstrip()

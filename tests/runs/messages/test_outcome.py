@@ -105,6 +105,21 @@ def test_numbers_of_the_optimizer_are_for_those_who_ask() -> None:
     assert "went back to the best image 3 times" in more
 
 
+@pytest.mark.parametrize(
+    ("peak", "estimate", "said"),
+    [
+        (790.0, 12.0, "memory: 790 MB at most, 12 MB expected of the run (auto)"),
+        (790.0, None, "memory: 790 MB at most (auto)"),
+        (None, None, "memory: (auto)"),
+    ],
+)
+def test_memory_is_said_as_far_as_it_is_known(
+    peak: float | None, estimate: float | None, said: str
+) -> None:
+    known = record(peak_memory_mb=peak, memory={"estimate_mb": estimate, "why": "auto"})
+    assert said in details(known, FOLDER)
+
+
 def falling(composed: Compose, losses: list[float], *overrides: str) -> float | None:
     course = Course(composed(*overrides))
     for step, loss in enumerate(losses):
