@@ -81,7 +81,7 @@ class Course:
             image=to_uint8(image)[0],
             originals={name: to_uint8(original)[0] for name, original in originals.items()},
             start=None if photograph else self.start,  # it is to stay where it began
-            losses=self.losses,
+            losses=None if photograph else self.losses,
             steps=steps,
             restarts=restarts,
             weights={f"loss.{key}": float(getattr(loss, key)) for key in _WEIGHTS[task]},

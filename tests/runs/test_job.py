@@ -161,7 +161,7 @@ def test_verbose_says_what_the_record_holds(
 def test_an_end_of_strength_is_no_cause_for_a_warning(
     strength: int, composed: Compose, run_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    record = run_job(composed("optimizer.steps=1", f"strength={strength}"), Context(run_folder))
+    record = run_job(composed("optimizer.steps=5", f"strength={strength}"), Context(run_folder))
     assert "WARNING" not in caplog.text
     assert record["warnings"] == []
 
