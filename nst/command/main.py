@@ -76,8 +76,7 @@ def _run(composed: DictConfig) -> None:
         number = int(hydra_cfg.job.num) if sweep else 0
         line = _job_line(group, number, overrides)
         context = Context(folder, name, group, overrides, line, later=number > 0)
-        record = launcher.run_job(cfg, context)
-        PlanSweep.remaining.end(number, record)
+        PlanSweep.remaining.end(number, launcher.run_job(cfg, context))
     except KeyboardInterrupt as error:
         if _Run.folder is None:  # else another job of its batch has said so
             _Run.folder = folder
@@ -86,6 +85,7 @@ def _run(composed: DictConfig) -> None:
     except Exception as error:
         if not sweep:
             raise SystemExit(said(error)) from error  # Hydra would add a line of its own
+        PlanSweep.remaining.end(int(hydra_cfg.job.num), None)
         reason = str(error) if isinstance(error, errors.InputError) else of_the_disk(error)
         if reason is None:
             log.exception("this job failed")  # Hydra keeps a sweep's tracebacks to itself

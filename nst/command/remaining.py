@@ -22,6 +22,7 @@ class Remaining:
     """
 
     work: list[float] = field(default_factory=list)
+    _ended: set[int] = field(default_factory=set)  # batches do not run in the order of the plan
     _seconds: float = 0.0
     _done: float = 0.0
     _setup: float = 0.0  # seconds, of the latest job; the first one's has the imports
@@ -37,21 +38,24 @@ class Remaining:
 
         self.work.append(0.0 if complete else weight(cfg) * Work.of([cfg]).total)
 
-    def end(self, number: int, record: Mapping[str, Any]) -> None:
+    def end(self, number: int, record: Mapping[str, Any] | None) -> None:
         """Learn from a job that ended how long another takes.
 
         Args:
             number: of the job, from 0 on
-            record: as ``record.json`` holds it
+            record: as ``record.json`` holds it; None of a job that failed
         """
-        if number < len(self.work) and self.work[number]:
+        self._ended.add(number)
+        if record and number < len(self.work) and self.work[number]:
             self._setup = record["seconds_setup"] if self._done else 0.0
             self._done += self.work[number]
             self._seconds += record["loop_seconds"] / record["batch"]
 
-    def seconds(self, number: int) -> float | None:
-        """How long the jobs from this one on take; None before any has ended, and for the last."""
-        left = [work for work in self.work[number:] if work]
+    @property
+    def seconds(self) -> float | None:
+        """How long the jobs take that have not ended; None before one has, and for the last."""
+        after = (i for i in range(len(self.work)) if i not in self._ended)
+        left = [self.work[i] for i in after if self.work[i]]
         if not self._done or len(left) < 2:
             return None
         return sum(left) * self._seconds / self._done + len(left) * self._setup
@@ -75,7 +79,7 @@ def job_line(
     if plan is not None and number < len(plan.jobs):
         of = f" of {len(plan.jobs)}"
         own = [each for each in plan.jobs[number] if any(each not in job for job in plan.jobs)]
-    seconds = remaining.seconds(number) if remaining else None
+    seconds = remaining.seconds if remaining else None
     left = f", about {duration(seconds)} left" if seconds is not None else ""
     line = f"job {number + 1}{of}{left}" + (f": {' '.join(own)}" if own else "")
     return line if len(line) <= _COLUMNS else f"{line[: _COLUMNS - 2]} …"

@@ -18,7 +18,7 @@ def remarks(cfg: Config, overrides: Sequence[str]) -> list[str]:
     """
     given = [override.partition("=")[0].lstrip("+~") for override in overrides]
     said = []
-    for keys, reason in _idle(cfg).items():
+    for keys, reason in _idle(cfg, "loss.style_weight" in given).items():
         named = [name for name in given if f"{name}.".startswith(tuple(f"{key}." for key in keys))]
         if named:
             verb = "decides" if len(named) == 1 else "decide"
@@ -26,8 +26,8 @@ def remarks(cfg: Config, overrides: Sequence[str]) -> list[str]:
     return said
 
 
-def _idle(cfg: Config) -> dict[tuple[str, ...], str]:
-    """{keys that decide nothing in this run: why}."""
+def _idle(cfg: Config, weight_given: bool) -> dict[tuple[str, ...], str]:
+    """{keys that decide nothing in this run: why}; whether a style weight stands beside them."""
     used, idle = used_images(cfg), dict[tuple[str, ...], str]()
     if cfg.task is Task.content:
         idle[_of_style("style" in used)] = "task=content has no style"
@@ -35,7 +35,7 @@ def _idle(cfg: Config) -> dict[tuple[str, ...], str]:
         idle[_of_content("content" in used)] = "task=texture has no content"
     if cfg.task is not Task.transfer:
         idle["strength",] = f"task={cfg.task.name} has no content and style to choose between"
-    elif not decides(cfg):
+    elif weight_given or not decides(cfg):
         weight = f"loss.style_weight={cfg.loss.style_weight:g}"
         idle["strength",] = f"it chooses the style weight of loss=balanced; here {weight} is given"
     if start_kind(cfg) is not InitKind.image:

@@ -38,6 +38,12 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float | None:
     """
     if min(a.shape[:2]) < len(_WINDOW):
         return None
+    channels = range(a.shape[2])  # one by one: large pictures need much memory
+    return float(np.mean([_ssim(a[..., channel], b[..., channel]) for channel in channels]))
+
+
+def _ssim(a: np.ndarray, b: np.ndarray) -> float:
+    """Of one channel (H, W)."""
     x, y = a.astype(np.float64), b.astype(np.float64)
     mean_x, mean_y = _weighted_means(x), _weighted_means(y)
     variances = _weighted_means(x * x + y * y) - mean_x**2 - mean_y**2
@@ -47,7 +53,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float | None:
 
 
 def _weighted_means(values: np.ndarray) -> np.ndarray:
-    """(H, W, C) → (H − 10, W − 10, C), the means under the window wherever it has room."""
+    """(H, W) → (H − 10, W − 10), the means under the window wherever it has room."""
     for _ in range(2):  # rows, then columns
         room = len(values) + 1 - len(_WINDOW)
         means = np.zeros((room, *values.shape[1:]))

@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from nst.command.checks.jobs import remark_on_seeds
+from nst.command.checks.jobs import remark_on_seeds, remarks_on
 from nst.command.configs import CONF, register
 from nst.command.plan import as_written, expand_sweep, study_params
 from tests.conftest import Compose
@@ -80,3 +80,13 @@ def test_seeds_that_count_are_not_remarked_on(
     composed: Compose, overrides: tuple[str, ...]
 ) -> None:
     assert said_of_seeds(composed, *overrides) is None
+
+
+def test_what_is_given_in_vain_is_said_once_before_the_first_job(composed: Compose) -> None:
+    jobs = [["loss.style_weight=50", f"strength={strength}"] for strength in (0.2, 0.8)]
+    (said,) = remarks_on([composed(*job) for job in jobs], jobs)
+    assert said.startswith("strength decides nothing here")
+    jobs = [["task=content", "style=ink"], ["task=texture", "style=ink"]]
+    assert remarks_on([composed(*job) for job in jobs], jobs) == [
+        "in 1 of 2 jobs style decides nothing here: task=content has no style"
+    ]

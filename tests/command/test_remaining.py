@@ -25,33 +25,41 @@ def sweep(composed: Compose, *overrides: str, complete: tuple[int, ...] = ()) ->
 
 def test_the_first_job_tells_how_long_the_rest_takes(composed: Compose) -> None:
     remaining = sweep(composed, "seed=0", "seed=1", "seed=2", "seed=3")
-    assert remaining.seconds(0) is None
+    assert remaining.seconds is None
     remaining.end(0, record(10))
-    assert remaining.seconds(1) == pytest.approx(30)
+    assert remaining.seconds == pytest.approx(30)
     remaining.end(1, record(20))
-    assert remaining.seconds(2) == pytest.approx(30)
-    assert remaining.seconds(3) is None  # the last job has a forecast of its own
+    assert remaining.seconds == pytest.approx(30)
+    remaining.end(2, None)  # it failed
+    assert remaining.seconds is None  # the last job has a forecast of its own
+
+
+def test_batches_do_not_run_in_the_order_of_the_plan(composed: Compose) -> None:
+    remaining = sweep(composed, *(f"seed={n}" for n in range(5)))
+    for number in (4, 1):
+        remaining.end(number, record(10))
+    assert remaining.seconds == pytest.approx(30)
 
 
 def test_larger_jobs_take_longer(composed: Compose) -> None:
     remaining = sweep(composed, "size=32", "size=64", "size=128")
     remaining.end(0, record(1))
-    assert remaining.seconds(1) == pytest.approx(4 + 16)
+    assert remaining.seconds == pytest.approx(4 + 16)
 
 
 def test_jobs_that_are_complete_take_nothing(composed: Compose) -> None:
     remaining = sweep(composed, *(f"seed={n}" for n in range(5)), complete=(0, 2))
     remaining.end(0, record(100))  # it was kept: no measure
-    assert remaining.seconds(1) is None
+    assert remaining.seconds is None
     remaining.end(1, record(10))
-    assert remaining.seconds(2) == pytest.approx(20)
+    assert remaining.seconds == pytest.approx(20)
 
 
 def test_a_job_of_a_batch_counts_with_its_share(composed: Compose) -> None:
     remaining = sweep(composed, *(f"seed={n}" for n in range(6)))
     for number in (0, 1):
         remaining.end(number, record(10, batch=2))
-    assert remaining.seconds(2) == pytest.approx(40)
+    assert remaining.seconds == pytest.approx(40)
 
 
 def test_a_job_says_its_number_and_what_varies(composed: Compose, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
@@ -17,10 +20,14 @@ from nst.command.checks.run import check_config, checked_output
 from nst.command.configs import one_line
 from nst.command.remaining import Remaining
 from nst.config import Config
+from nst.config.remarks import remarks
 from nst.errors import InputError
 from nst.runs.context import relative
 
 log = logging.getLogger("nst")
+
+_PLAIN = re.compile(r"\w[\w.-]*")
+"""A value that is a good part of a file's name."""
 
 
 def check_jobs(config: Any, jobs: Sequence[Sequence[str]], remaining: Remaining) -> None:
@@ -57,9 +64,20 @@ def check_jobs(config: Any, jobs: Sequence[Sequence[str]], remaining: Remaining)
         if output and output in outputs:
             raise InputError(_shared_output(output, jobs))
         outputs.add(output)
-    remark = remark_on_seeds(cfgs, jobs)
-    if remark:
+    for remark in filter(None, [remark_on_seeds(cfgs, jobs), *remarks_on(cfgs, jobs)]):
         log.warning("%s", remark)
+
+
+def remarks_on(cfgs: Sequence[Config], jobs: Sequence[Sequence[str]]) -> list[str]:
+    """What is given in vain, each said once, and in how many of the jobs.
+
+    Args:
+        cfgs: of the jobs
+        jobs: the overrides of each
+    """
+    said = Counter(text for cfg, job in zip(cfgs, jobs, strict=True) for text in remarks(cfg, job))
+    of = len(jobs)
+    return [f"in {n} of {of} jobs {text}" if n < of else text for text, n in said.items()]
 
 
 def remark_on_seeds(cfgs: Sequence[Config], jobs: Sequence[Sequence[str]]) -> str | None:
@@ -107,6 +125,7 @@ def _compose_job(composed: Any, number: int, job: Sequence[str]) -> tuple[Any, P
             folder = Path(str(whole.hydra.sweep.dir), str(whole.hydra.sweep.subdir)).resolve()
         except OmegaConfBaseException:  # it asks for what is known when the job runs
             folder = None
+        HydraConfig.instance().set_config(whole)  # for ${hydra:job.num} and the like
         del whole["hydra"]
     return whole, folder
 
@@ -120,11 +139,10 @@ def _is_complete(folder: Path | None) -> bool:
 
 def _shared_output(file: Path, jobs: Sequence[Sequence[str]]) -> str:
     """What to say where two jobs of a sweep have one output."""
-    values = [{o.partition("=")[0].lstrip("+"): o for o in job} for job in jobs]
-    key = next(
-        (k for k in values[0] if len({job.get(k) for job in values}) > 1 and "/" not in k), "seed"
-    )
-    example = f"{file.stem}_${{{key}}}{file.suffix}"
+    values = [dict(override.lstrip("+").partition("=")[::2] for override in job) for job in jobs]
+    named = (k for k in values[0] if len({job.get(k) for job in values}) > 1 and "/" not in k)
+    plain = (k for k in named if all(_PLAIN.fullmatch(job.get(k, "")) for job in values))
+    example = f"{file.stem}_${{{next(plain, 'hydra:job.num')}}}{file.suffix}"
     return (
         f"{relative(file)} would be the output of more than one job of this sweep; leave output "
         f"out, as each has its image.png, or give each its own: output='{example}'"

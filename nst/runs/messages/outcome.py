@@ -92,7 +92,9 @@ def _went(record: Mapping[str, Any]) -> str:
         return in_all
     own = record["config"]["optimizer"]["steps"]
     if words == "still falling":
-        return f"{words} after {in_all}: more would help, as optimizer.steps={2 * own}"
+        further = record["config"].get("passes")
+        where = "in the last of passes" if further else f"as optimizer.steps={2 * own}"
+        return f"{words} after {in_all}: more would help, {where}"
     return f"{words} after {in_all}"
 
 

@@ -28,7 +28,7 @@ from nst.runs.messages.judged import judged
 from nst.runs.recording import labels
 from nst.runs.recording.checkpoint import Checkpoint, read_checkpoint
 from nst.runs.recording.folder import UNFINISHED, RunFolder, checkpoints, has_result, read_record
-from nst.runs.recording.output import save_output
+from nst.runs.recording.output import output_file, read_origin, save_output
 from nst.runs.recording.record import facts, final_losses, group_of, similarity
 from nst.runs.recording.trace import losses_of_step, read_rows, unweighted_name
 from nst.runs.recording.tracking import NoSink, Sink, wandb_sink
@@ -273,8 +273,20 @@ class Recorder:
         """Write the latest image as ``output`` says, after the record: what fails here is late."""
         assert self._last is not None
         picture = to_pil(self._image(self._last))
-        file = save_output(self.cfg, picture, {"status": status, **self.facts})
-        if file and status == "interrupted":
+        if status == "completed":
+            save_output(self.cfg, picture, {"status": status, **self.facts})
+            return
+        file = output_file(self.cfg)
+        if file is None:
+            return
+        if (read_origin(file) or {}).get("status") == "completed":
+            log.info("%s stays the picture of a complete run", file)
+            return
+        try:
+            save_output(self.cfg, picture, {"status": status, **self.facts})
+        except OSError as error:
+            log.warning("%s could not be written: %s", file, error)
+        else:
             log.info("the picture so far is in %s, too", file)
 
 

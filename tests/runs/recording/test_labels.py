@@ -128,7 +128,8 @@ def test_a_tag_is_there_once(composed: Compose) -> None:
 
 
 def test_facets_are_plain_values(composed: Compose) -> None:
-    values = facets(composed("content_layer=input", "style_layers=[conv_13,pool_2]"))
+    layers = ("content_layer=input", "style_layers=[conv_13,pool_2]")
+    values = facets(composed(*layers, "loss.style_weight=50"))
     assert values == {
         "layers": {
             **{"content": "input", "content_depth": 0},
