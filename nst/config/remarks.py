@@ -36,8 +36,8 @@ def _idle(cfg: Config, weight_given: bool) -> dict[tuple[str, ...], str]:
     if cfg.task is not Task.transfer:
         idle["strength",] = f"task={cfg.task.name} has no content and style to choose between"
     elif weight_given or not decides(cfg):
-        weight = f"loss.style_weight={cfg.loss.style_weight:g}"
-        idle["strength",] = f"it chooses the style weight of loss=balanced; here {weight} is given"
+        weight = f"loss.style_weight is {cfg.loss.style_weight:g}"
+        idle["strength",] = f"it chooses the style weight of loss=balanced; here {weight}"
     if start_kind(cfg) is not InitKind.image:
         idle["init.image",] = f"the start is {start_kind(cfg)}; choose init=image"
     if start_kind(cfg) is not InitKind.smooth_noise:

@@ -98,9 +98,9 @@ def test_weights_that_do_not_rise_are_one_line(weights: str, composed: Compose) 
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
-        (["loss.style_weight=9"], "loss.style_weight=9 is given"),
-        (["preset=gatys2015"], "loss.style_weight=1000 is given"),
-        (["loss=wasserstein2"], "loss.style_weight=10 is given"),
+        (["loss.style_weight=9"], "here loss.style_weight is 9"),
+        (["preset=gatys2015"], "here loss.style_weight is 1000"),
+        (["loss=wasserstein2"], "here loss.style_weight is 10"),
         (["task=texture"], "task=texture has no content"),
         (["task=content"], "task=content has no"),
     ],

@@ -70,7 +70,7 @@ def test_the_plain_command(tmp_path: Path) -> None:
     assert plan.startswith("astronaut in the style of mosaic, 32×32, vgg16_mini on the CPU (")
     assert saved == ["prints/me.jpg", str((folder / "image.png").relative_to(tmp_path))]
     assert re.fullmatch(r"keeps \d+ % of the content and has taken on \d+ % of the style", kept)
-    assert went.endswith(": more would help, as optimizer.steps=4")
+    assert went.endswith(": more would help, as optimizer.steps=30")
 
 
 @pytest.mark.slow

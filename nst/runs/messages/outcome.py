@@ -13,6 +13,7 @@ from typing import Any
 from nst.runs.context import relative
 from nst.runs.messages.forecast import duration
 
+_FEW_STEPS = 30
 CONVERGED = 0.01
 """Share of its loss that a run may lose in the last tenth of its steps, and has converged …"""
 FALLING = 0.04
@@ -38,7 +39,7 @@ def result(record: Mapping[str, Any], folder: Path, sweep: str | None = None) ->
     output = record["config"].get("output")
     if sweep is None:
         return [*filter(None, [output, picture, _kept(record)]), _went(record)]
-    words = ", ".join(filter(None, (_numbers(record), convergence(record["last_tenth"]))))
+    words = ", ".join(filter(None, (_numbers(record), _convergence(record))))
     return [f"{output or picture}: {words}" if words else output or picture]
 
 
@@ -83,17 +84,25 @@ def convergence(last_tenth: float | None) -> str:
     return "nearly converged" if last_tenth < FALLING else "still falling"
 
 
+def _convergence(record: Mapping[str, Any]) -> str:
+    """How it went; of few steps, and of a picture that something is wrong with, only what fell."""
+    words = convergence(record["last_tenth"])
+    doubtful = record["steps"] < _FEW_STEPS or record.get("warnings")
+    return words if words == "still falling" or not doubtful else ""
+
+
 def _went(record: Mapping[str, Any]) -> str:
     """``converged after 100 steps, in 41 s``, and what would help where it has not."""
     steps = record["steps"]
     in_all = f"{steps} step{'' if steps == 1 else 's'}, in {duration(record['seconds'])}"
-    words = convergence(record["last_tenth"])
+    words = _convergence(record)
     if not words:
         return in_all
     own = record["config"]["optimizer"]["steps"]
     if words == "still falling":
         further = record["config"].get("passes")
-        where = "in the last of passes" if further else f"as optimizer.steps={2 * own}"
+        more = max(2 * own, _FEW_STEPS)
+        where = "in the last of passes" if further else f"as optimizer.steps={more}"
         return f"{words} after {in_all}: more would help, {where}"
     return f"{words} after {in_all}"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from PIL.Image import Image
 from torch import Tensor
 
@@ -299,10 +300,12 @@ def complete_record(cfg: Config, context: Context) -> dict[str, Any] | None:
     """The record of a complete run of this config in its folder; None where the run is to be made.
 
     Raises:
-        InputError: the folder holds a complete run of another config or other pictures.
+        InputError: the folder holds a run of another config, complete or begun, or a complete one
+            of other pictures.
     """
     record = read_record(context.folder)
     if record is None or record.get("status") != "completed":
+        _check_begun(cfg, context.folder)
         return None
     now = facts(cfg, context)
     if all(record.get(key) == now[key] for key in ("config_hash", "images")):
@@ -314,6 +317,23 @@ def complete_record(cfg: Config, context: Context) -> dict[str, Any] | None:
     raise InputError(
         f"{context.folder} holds a complete run of another config, which differs in {different}; "
         "leave resume out to replace it, or choose another folder"
+    )
+
+
+def _check_begun(cfg: Config, folder: Path) -> None:
+    """Check that a run which was begun, and is to go on, is one of this config."""
+    begun = [(file, read_checkpoint(file)) for file in checkpoints(folder)]
+    if not begun or any(checkpoint.config_hash == config_hash(cfg) for _, checkpoint in begun):
+        return
+    try:
+        before = yaml.safe_load((begun[0][0].parent / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        before = None
+    different = _different(before, to_dict(cfg)) if before else "something"
+    raise InputError(
+        f"{relative(folder)} holds a run of another config that was interrupted, which differs in "
+        f"{different}; give the same keys to go on, leave resume out to begin anew, or choose "
+        "another folder"
     )
 
 
