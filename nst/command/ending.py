@@ -112,7 +112,8 @@ def again(arguments: Sequence[str], folder: Path, sweep: bool) -> str:
     """The command that goes on in a folder.
 
     Args:
-        arguments: of the command line that began, as they were given
+        arguments: of the command line that began, as they were given, but for ``repeat=FILE``:
+            what it stood for, as FILE may mean another run by now
         folder: of the run or of the sweep
         sweep: which of the two
 

@@ -22,6 +22,7 @@ from nst.command.help import completion, pages
 from nst.command.line import pictures
 from nst.command.line.arguments import prepared
 from nst.command.line.names import slug
+from nst.command.line.repeat import repeated
 from nst.command.plan import PlanSweep, as_written
 from nst.command.remaining import job_line
 from nst.command.sizes import checked
@@ -45,6 +46,7 @@ def main() -> None:
         if pages.answered(given) or completion.answered(given):
             return
         register()
+        given[:] = repeated(given)  # by the end, outputs/latest leads to this run
         sys.argv[1:] = prepared(given)
         PlanSweep.pictures = pictures.said(given)
         with _report_after_sweep(given):

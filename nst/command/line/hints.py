@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nst.command.line.choices import as_choice, choices, meant_by
+from nst.command.line.repeat import KEY
 from nst.config import GROUPS, documented_keys
 
 
@@ -61,7 +62,7 @@ _CALLED = {
     "loss.content": "content_loss content_loss_function",
     "strength": "style_strength style_intensity stylization style_amount style_ratio style_degree",
     "init": "kind init_method init_type init_img_type initialization start start_from",
-    "init.amplitude": "noise_ratio initial_noiseblend noise_level noise_strength noise",
+    "init.amplitude": "init.scale noise_ratio initial_noiseblend noise_level noise_strength noise",
     "content_layer": "layer content_feature_layer",
     "style_layers": "style_feature_layers",
     "seed": "random_seed manual_seed rng_seed",
@@ -234,7 +235,7 @@ def close(name: str) -> str:
     ('; did you mean optimizer.steps?', '; did you mean optimizer.steps?', \
 '; did you mean optimizer.steps?', '')
     """
-    keys = (*documented_keys(), *GROUPS)
+    keys = (*documented_keys(), *GROUPS, KEY)
     found = [(_likeness(name, key), key) for key in keys if _likeness(name, key) >= 0.6]
     last = name.rpartition(".")[2]
     ends = ((_likeness(last, key.rpartition(".")[2]), key) for key in keys)

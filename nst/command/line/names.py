@@ -141,6 +141,15 @@ def _without_interpolation(text: str) -> str:
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
+def with_interpolation(text: str) -> str:
+    r"""A text as OmegaConf reads it where it resolves nothing: the way back.
+
+    >>> print(with_interpolation(r"a\${b}"), with_interpolation(r"a\\\${b}"))
+    a${b} a\${b}
+    """
+    return re.sub(r"((?:\\\\)*)\\\$\{", lambda found: found[1][::2] + "${", text)
+
+
 def _is_file(name: str) -> bool:
     return source_file(_here(name) if _means_more(name) else name) is not None
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import QuotedString
+from hydra.core.override_parser.types import ChoiceSweep, Glob, QuotedString
 from hydra.errors import HydraException
 
-from nst.command.line.names import is_sweep, quoted
+from nst.command.line.names import is_sweep, one_name, with_interpolation
 from nst.config import GROUPS, OPEN_KEYS, WEIGHTS, Config, documented_keys, to_dict
 from nst.config.samples import SAMPLES, existing_file
 from nst.config.values import RECORDING_KEYS
@@ -39,6 +39,9 @@ _RECORD, _PLAN, _OVERRIDES = "record.json", "sweep.json", ".hydra/overrides.yaml
 _ONLY_THEN = ("output", "resume", KEY)
 """Keys that concern the earlier run alone."""
 _FILES = ("content", "style", "init.image", "backbone.weights")
+_SIZES = ("size", "style_size")
+_RENAMED = {"init.scale": "init.amplitude"}
+"""Keys of earlier versions, and what they are called now."""
 _MOST_NAMED = 6
 
 
@@ -159,20 +162,65 @@ def _earlier(values: Mapping[str, Any], folders: list[Path], version: Any) -> Ea
     if not listed or not described or not isinstance(config, dict):
         raise InputError("what it says of its origin is damaged")
     assert isinstance(overrides, list)
-    kept = [each for each in overrides if _key(each) not in _ONLY_THEN]
+    kept = [_renamed(each) for each in overrides if _key(each) not in _ONLY_THEN]
     for each in kept:
         if not _is_ours(each):  # a stranger's picture is not to start programs, or write anywhere
             raise InputError(f"its {printable(each)} is no override of a run's config")
     return Earlier(kept, folders, config, images, str(version or ""))
 
 
+def _renamed(override: str) -> str:
+    """An override by the key's name of today."""
+    key = _key(override)
+    return override.replace(key, _RENAMED[key], 1) if key in _RENAMED else override
+
+
 def _is_ours(override: str) -> bool:
-    """Whether an override is of a key or group of ours, and its value asks no resolver."""
+    """Whether an override is of a key or group of ours, and its value asks no resolver.
+
+    What a study varies is not for a picture to say: Hydra would read those texts once more.
+    """
     key = _key(override)
     names = (*documented_keys(), *GROUPS, *OPEN_KEYS)
     is_named = any(key == n or n.startswith(f"{key}.") or key.startswith(f"{n}.") for n in names)
-    asks = re.search(r"(?<!\\)\$\{[^}]*:", override)
-    return is_named and not override.startswith("-") and not asks
+    if not is_named or override.startswith("-"):
+        return False
+    try:
+        value = OverridesParser.create().parse_overrides([override])[0].value()
+    except (HydraException, ValueError, ArithmeticError, RecursionError):
+        return False  # no run had it; taken apart at its commas it may be read after all
+    if key.startswith("study") and (key not in ("study", "study.size") or isinstance(value, dict)):
+        return False
+    return not any(map(_asks_resolver, _texts(value)))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """The texts in a value as Hydra reads it, each without Hydra's quotes."""
+    if isinstance(value, ChoiceSweep):
+        value = value.list
+    elif isinstance(value, Glob):
+        value = [*value.include, *value.exclude]
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    else:
+        yield value.text if isinstance(value, QuotedString) else str(value)
+
+
+def _asks_resolver(text: str) -> bool:
+    r"""Whether OmegaConf may call a resolver for a text, as for ``${oc.env:HOME}``.
+
+    The resolver's name may come from an interpolation, so any colon after a ``${`` counts. An odd
+    number of backslashes before it makes it plain text.
+
+    >>> [_asks_resolver(t) for t in ("${size}", "${a:b}", r"\${a:b}", r"\\${a:b}", "${${a}:b}")]
+    [False, True, False, True, True]
+    """
+    opened = (match for match in re.finditer(r"(\\*)\$\{", text) if len(match[1]) % 2 == 0)
+    first = next(opened, None)
+    return first is not None and ":" in text[first.end() :]
 
 
 # --- what it becomes here and now -----------------------------------------------------------------
@@ -193,7 +241,7 @@ def _here(earlier: Earlier, given: Sequence[str]) -> tuple[list[str], list[str]]
             raise InputError(f"its {key}={source} is not there; name it by {key}=PATH")
         if file != source:
             overrides = [each for each in overrides if _key(each) != key]
-            overrides.append(f"{key}={quoted(file)}")
+            overrides.append(f"{key}={one_name(file)}")
         if digest and _sha256(Path(file).expanduser()) != digest:
             notes.append(f"{key}={file} holds another picture than it did then")
     return overrides, notes
@@ -212,13 +260,13 @@ def _sources(earlier: Earlier) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _value(override: str) -> str:
-    """The value of an override, without Hydra's quotes."""
+    """The value of an override as plain text: without Hydra's quotes, OmegaConf's backslashes."""
     try:
         parsed = OverridesParser.create().parse_overrides([override])[0]
     except HydraException:
         return ""
     value = parsed.value()
-    return value.text if isinstance(value, QuotedString) else str(value)
+    return with_interpolation(value.text if isinstance(value, QuotedString) else str(value))
 
 
 def _found(source: str, digest: str | None, folders: Sequence[Path]) -> str | None:
@@ -251,10 +299,12 @@ def _changes(earlier: Earlier, overrides: Sequence[str], given: Sequence[str]) -
         if given:
             return []  # they may be what mends it; the config is checked as a whole
         raise InputError(f"its overrides do not work any more: {error}") from None
+    # size=original: that number is a picture's, and no default
+    sized = {_key(o) for o in overrides if _key(o) in _SIZES and _value(o) == "original"}
     changed = [
         f"{key} ({_short(old)} → {_short(new)})"
         for key, old, new in _different(earlier.config, now)
-        if key not in _FILES
+        if key not in _FILES and key not in sized
     ]
     if not changed:
         return []
@@ -266,7 +316,8 @@ def _changes(earlier: Earlier, overrides: Sequence[str], given: Sequence[str]) -
 
 def _different(before: Mapping[str, Any], now: Config) -> Iterator[tuple[str, Any, Any]]:
     """(key, old, new) of what two configs differ in, less what does not decide the picture."""
-    old, new = dict(_flat(before)), dict(_flat(to_dict(now)))
+    old = {_RENAMED.get(key, key): value for key, value in _flat(before)}
+    new = dict(_flat(to_dict(now)))
     for key in dict.fromkeys([*new, *old]):
         if key.partition(".")[0] not in RECORDING_KEYS and old.get(key) != new.get(key):
             yield key, old.get(key), new.get(key)

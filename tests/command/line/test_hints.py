@@ -54,6 +54,7 @@ from nst.errors import InputError
         ("total_variation_weight=3", "loss.tv_weight=3"),
         ("init_image=a.png", "init=image init.image=a.png"),
         ("init_method=noise", "init=noise"),
+        ("init.scale=0.1", "init.amplitude=0.1"),
         ("pooling=avg", "backbone.pooling=avg"),
         ("pooling_type=average", "backbone.pooling=avg"),
         ("content_layers=relu4_2", "content_layer=relu4_2"),
@@ -129,6 +130,7 @@ def test_every_answer_is_a_key_that_there_is() -> None:
         ("optimizer.larning_rate=1", "optimizer.lr"),
         ("logger.projct=x", "logger.project"),
         ("backbone.polling=avg", "backbone.pooling"),
+        ("repeet=x", "repeat"),
     ],
 )
 def test_a_misspelt_name_is_compared_with_last_parts_and_with_other_programs(
@@ -140,6 +142,7 @@ def test_a_misspelt_name_is_compared_with_last_parts_and_with_other_programs(
 def test_what_is_like_nothing_has_no_hint() -> None:
     assert close("zebra") == ""
     assert hint("zebra", "3") is None
+    assert hint("scale", "3") is None
     assert "did you mean" not in str(unknown_key("zebra=3"))
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import nst
 from nst.command.line.arguments import prepared
 from nst.command.line.repeat import repeated
 from nst.config import config_hash, picture_settings, to_dict
-from nst.errors import InputError
+from nst.errors import InputError, Interruption
 from nst.runs.recording.output import FORMATS, write_picture
 
 OVERRIDES = ["style=swirl", "size=64", "loss.style_weight=30", "output=old.png", "logger=none"]
@@ -94,6 +95,52 @@ def test_a_job_of_a_study_is_one_run() -> None:
     assert repeated(["repeat=a.png"]) == ["study=gallery", "size=64", "hydra.mode=RUN"]
 
 
+def test_what_was_called_otherwise_then_has_the_name_of_today(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    values = remembered("init=noise", "init.amplitude=0.1")
+    values["overrides"][1] = "init.scale=0.1"
+    values["config"]["init"]["scale"] = values["config"]["init"].pop("amplitude")
+    picture("a.png", values)
+    assert repeated(["repeat=a.png"]) == ["init=noise", "init.amplitude=0.1"]
+    assert "changed since" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sweep", [True, False])
+def test_the_command_to_go_on_holds_when_latest_leads_elsewhere(
+    sweep: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nst.command import main
+    from nst.command.plan import PlanSweep
+
+    run_folder("outputs/old", *OVERRIDES)
+    Path("outputs/latest").symlink_to("old")
+    Path("outputs/new").mkdir()
+
+    def interrupted() -> None:
+        Path("outputs/latest").unlink()
+        Path("outputs/latest").symlink_to("new")
+        monkeypatch.setattr(PlanSweep, "folder", Path("outputs/new") if sweep else None)
+        monkeypatch.setattr(main._Run, "folder", Path("outputs/new"))
+        raise Interruption
+
+    given = ["-m", "repeat=outputs/latest", "seed=0,1"] if sweep else ["repeat=outputs/latest"]
+    monkeypatch.setattr(main, "_job", interrupted)
+    monkeypatch.setattr("sys.argv", ["nst", *given])
+    monkeypatch.setattr("logging.raiseExceptions", True)  # main() changes these
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(SystemExit):
+        main.main()
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "to go on" in line)
+    command = shlex.split(line.removeprefix("to go on: nst"))
+    place = "hydra.sweep.dir" if sweep else "hydra.run.dir"
+    assert command == [
+        *([*KEPT, "-m", "seed=0,1"] if sweep else KEPT),
+        *(f"{place}=outputs/new", "resume=true"),
+    ]
+    assert set(command) == set(prepared(command))
+
+
 # --- the pictures that went in --------------------------------------------------------------------
 
 
@@ -115,6 +162,24 @@ def test_pictures_are_found_from_where_the_run_was(monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir("..")
     picture("prints/a.jpg", values)
     assert repeated(["repeat=prints/a.jpg"]) == ["size=64", "content='project/my photo.png'"]
+
+
+@pytest.mark.parametrize("name", ["q${y}", r"q\\${y:z}", "it's ${y}"])
+def test_a_folder_of_any_name_is_found_from_elsewhere(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = photo(f"{name}/b.png")
+    picture(
+        f"{name}/o.png",
+        remembered("size=64") | {"overrides": ["content=b.png", "size=64"]}
+        | {"images": {"content": {"source": "b.png", "sha256": digest}}},
+    )  # fmt: skip
+    command = prepared([f"repeat={name}/o.png"])
+    assert nst.compose(*command).content == f"{name}/b.png"
+    killed = Path(name) / "run" / ".hydra" / "overrides.yaml"
+    killed.parent.mkdir(parents=True)
+    killed.write_text(json.dumps(command))
+    assert repeated([f"repeat={name}/run"]) == command
 
 
 def test_a_picture_that_is_nowhere_is_named() -> None:
@@ -152,6 +217,18 @@ def test_defaults_that_changed_are_said_with_both_values(
     )
 
 
+def test_the_size_of_another_picture_is_no_default_that_changed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Image.new("RGB", (64, 32)).save("b.png")
+    digest = photo("a.png")
+    images = {"content": {"source": "a.png", "sha256": digest}}
+    overrides = ["size=original", "style_size=original", "style=a.png", "content=a.png"]
+    picture("o.jpg", remembered(*overrides, images=images))
+    repeated(["repeat=o.jpg", "content=coffee", "style=ink"])
+    assert "changed since" not in capsys.readouterr().err
+
+
 # --- what cannot be repeated ----------------------------------------------------------------------
 
 
@@ -185,12 +262,35 @@ def test_what_says_nothing_is_told_what_it_lacks(name: str, message: str) -> Non
     [
         *("hydra.run.dir=/", "hydra/launcher=joblib", "+hydra.callbacks.x._target_=os.system"),
         *("-cd", "--config-dir=/", "content=${oc.env:SECRET}", "hydra.mode=MULTIRUN", "nothing=1"),
+        "logger.project='x${oc.${logger.group}:USER_X}'",
+        r"logger.project='a\\${oc.env:HOME}'",
+        r"logger.project=a\\\${oc.env:HOME}",
+        r"logger.project=a$\{oc.env\:HOME\}",
+        "style_layers=[conv_1,'${oc.env:HOME}']",
+        "content=a.png,'${oc.env:HOME}'",
+        "logger.project='${oc.env:HOME}",
+        r"content=(,$\{oc.env\:HOME\}",
+        "study.sweep.full={'hydra.run.dir': /}",
+        "study={sweep: {full: {seed: 1}}}",
     ],
 )
 def test_a_strangers_picture_starts_and_reads_nothing_of_its_own(override: str) -> None:
     picture("a.png", remembered() | {"overrides": [override]})
     with pytest.raises(InputError, match="is no override of a run's config"):
         repeated(["repeat=a.png"])
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        r"logger.group='a\${oc.env:HOME}'",
+        *("logger.group='12:30'", "loss.tv_weight=${loss.style_weight}", "study.size=full"),
+        "loss.pixels={pixel_statistics: {weight: ${loss.style_weight}}}",
+    ],
+)
+def test_what_asks_no_resolver_is_run_again(override: str) -> None:
+    picture("a.png", remembered() | {"overrides": [override]})
+    assert repeated(["repeat=a.png"]) == [override]
 
 
 def test_one_run_at_a_time() -> None:
