@@ -69,11 +69,12 @@ def paintings(images: Path, vgg16: Path) -> list[list[Cell]]:
     for name in ("starry_night", "the_scream", "shipwreck"):
         style = images / f"{name}.jpg"
         run = (f"content={content}", f"style={style}")
-        imagenet = ("backbone=vgg16", f"backbone.weights={vgg16}")
+        mini = ("loss.style_weight=50",)
+        imagenet = ("backbone=vgg16", f"backbone.weights={vgg16}", "loss.style_weight=30")
         rows.append(
             [
                 (name.replace("_", " "), open_source(str(style))),
-                ("vgg16_mini (ships)", result(*run)),
+                ("vgg16_mini (ships)", result(*run, *mini)),
                 ("vgg16 (ImageNet)", result(*run, *imagenet)),
             ]
         )

@@ -130,6 +130,6 @@ def again(arguments: Sequence[str], folder: Path, sweep: bool) -> str:
 def _program() -> list[str]:
     """How the program was called."""
     name = Path(sys.argv[0])
-    if name.name == "__main__.py":
+    if name.name == "__main__.py" and name.parent.name == "nst":
         return ["python", "-m", "nst"]
     return ["python", str(name)] if name.suffix == ".py" and name.name == "run.py" else ["nst"]
