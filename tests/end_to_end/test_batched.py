@@ -121,10 +121,12 @@ def test_a_folder_of_photographs_of_any_name_and_size_goes_on_where_one_is_missi
     given += ["logger=none", "hydra.sweep.dir=sweep"]
     process = run(*given, cwd=tmp_path)
     assert process.returncode == 0, process.stderr
-    first, second, third = process.stdout.splitlines()[:3]
-    assert first.endswith("3 pictures in my photos/")
-    assert second.endswith("hydra/launcher=basic makes one after the other")
-    assert third.endswith("Launching 3 jobs locally, in batches of 2, 1")
+    assert process.stdout.splitlines()[:4] == [
+        "3 jobs in sweep",
+        "3 pictures in my photos/",
+        "pictures of one size are made at once; hydra/launcher=basic makes one after the other",
+        "in batches of 2, 1",
+    ]
     table = load_runs(tmp_path / "sweep").sort_values("config.content")
     assert table["config.content"].tolist() == [f"my photos/{name}" for name in sorted(sizes)]
     assert table["config.size"].tolist() == [60, 60, 64]
@@ -161,7 +163,7 @@ def test_an_interrupted_batch_goes_on_together(tmp_path: Path) -> None:
         finally:
             process.kill()
     assert process.returncode == 143
-    assert errors.startswith("interrupted; what was computed is in sweep\n")
+    assert "\ninterrupted; what was computed is in sweep\n" in errors
     statuses = [json.loads(file.read_text())["status"] for file in traces("record.json")]
     assert statuses == ["interrupted"] * 2
     assert len(list(traces("image.png"))) == 2
@@ -199,12 +201,12 @@ def test_an_impossible_job_fails_alone_where_memory_decides(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_sweep_of_two_hundred_seeds(tmp_path: Path) -> None:
+def test_a_sweep_of_more_seeds_than_a_batch_takes(tmp_path: Path) -> None:
     """Each job of a batch nests stack frames, so as many as memory allows would overrun them."""
-    seeds = ["seed=range(200)", "size=32", "optimizer.steps=1", AUTO, "report=false"]
+    seeds = ["seed=range(80)", "size=32", "optimizer.steps=1", AUTO, "report=false"]
     command = [sys.executable, str(ROOT / "run.py"), *BATCHED, *seeds]
     process = start(command, tmp_path, {}, timeout=900)
     assert process.returncode == 0, process.stderr
     table = load_runs(tmp_path / "sweep")
-    assert sorted(table["seed"]) == list(range(200))
+    assert sorted(table["seed"]) == list(range(80))
     assert table["batch"].max() <= MAX_BATCH

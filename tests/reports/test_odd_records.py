@@ -114,15 +114,19 @@ def test_records_of_a_version_without_a_key_give_a_report(
     assert compose_all(folder) == len(files)
 
 
+STUDIES = (None, "layer_ablation", "init_timing", "weights")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("study", [None, "layer_ablation", "init_timing", "weights"])
+@pytest.mark.parametrize("study", STUDIES)
 def test_whatever_is_in_a_key_of_every_record_is_no_traceback(
     quick: None, tmp_path: Path, study: str | None
 ) -> None:
+    """Each key in one of the sweeps, for time's sake."""
     swept = () if study else ("init=noise,content", "seed=0,1")
     folder = synthetic_sweep(tmp_path, *swept, study=study)
     records = {file: json.loads(file.read_text()) for file in folder.rglob("record.json")}
-    for key in keys_of(next(iter(records.values()))):
+    for key in list(keys_of(next(iter(records.values()))))[STUDIES.index(study) :: len(STUDIES)]:
         for value in (GONE, None, "x", -1, []):
             for file, record in records.items():
                 file.write_text(json.dumps(changed(record, key, value)))
