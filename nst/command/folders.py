@@ -24,6 +24,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from nst.command.line.names import key_of
+
 LATEST = "latest"
 """A link in ``outputs/`` to the folder of the newest run or sweep."""
 
@@ -168,7 +170,7 @@ def job_name(keys: Sequence[str], *, _root_: Any) -> str:
         earlier = [each.parent.name for each in sweep.glob(f"{number}_*/.hydra")]
         if len(earlier) == 1:
             return earlier[0]
-    values = {_key(o): o.partition("=")[2] for o in _texts(_get(_root_, "hydra.overrides.task"))}
+    values = {key_of(o): o.partition("=")[2] for o in _texts(_get(_root_, "hydra.overrides.task"))}
     return joined([number, *(word(values.get(key, "")) for key in keys)])
 
 
@@ -185,7 +187,7 @@ def varying(overrides: Any, params: Any = None) -> list[str]:
     if OmegaConf.is_config(params):
         params = OmegaConf.to_container(params, resolve=False)
     swept = [f"{key}={values}" for key, values in (params or {}).items()]
-    return list(dict.fromkeys(_key(o) for o in [*swept, *_texts(overrides)] if _varies(o)))
+    return list(dict.fromkeys(key_of(o) for o in [*swept, *_texts(overrides)] if _varies(o)))
 
 
 def _varies(override: str) -> bool:
@@ -197,10 +199,6 @@ def _varies(override: str) -> bool:
     if isinstance(value, ChoiceSweep):
         return len(value.list) > 1
     return bool(parsed.is_sweep_override())
-
-
-def _key(override: str) -> str:
-    return override.partition("=")[0].lstrip("+~")
 
 
 def _texts(overrides: Any) -> list[str]:

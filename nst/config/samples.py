@@ -11,6 +11,26 @@ PHOTOS: tuple[str, ...] = ("astronaut", "chelsea", "coffee", "rocket", "hubble")
 PAINTINGS: tuple[str, ...] = ("swirl", "mosaic", "ink", "dabs", "waves")
 SAMPLES: tuple[str, ...] = (*PHOTOS, *PAINTINGS)
 
+PICTURE_ENDINGS = (
+    *(
+        "jpg",
+        "jpeg",
+        "jpe",
+        "jfif",
+        "png",
+        "apng",
+        "webp",
+        "avif",
+        "tif",
+        "tiff",
+        "gif",
+        "bmp",
+        "dib",
+    ),
+    *("jp2", "j2k", "tga", "ico", "qoi", "pbm", "pgm", "pnm", "ppm"),
+)
+"""Endings that a name of a picture has."""
+
 MAX_BYTES = 512 * 2**20
 """Of a picture's file. Some decoders take it into memory as a whole."""
 NO_SUCH_FILE = "no such file"
@@ -25,7 +45,7 @@ def check_source(source: str) -> None:
     """
     if source in SAMPLES:
         return
-    problem = file_problem(_path(source))
+    problem = file_problem(expanded_path(source))
     looks_like_a_path = any(mark in source for mark in ("/", "\\", "."))
     if problem == NO_SUCH_FILE and not looks_like_a_path:
         hint = did_you_mean(source, SAMPLES)
@@ -42,7 +62,7 @@ def source_file(source: str) -> Path | None:
 def existing_file(path: str) -> Path | None:
     """The file at a path, ``~`` expanded; None where no file is or can be."""
     try:
-        file = _path(path)
+        file = expanded_path(path)
         return file if file.is_file() else None
     except (OSError, ValueError):  # too long, a NUL
         return None
@@ -51,13 +71,13 @@ def existing_file(path: str) -> Path | None:
 def existing_folder(path: str) -> Path | None:
     """The folder at a path, ``~`` expanded; None where no folder is or can be."""
     try:
-        folder = _path(path)
+        folder = expanded_path(path)
         return folder if folder.is_dir() else None
     except (OSError, ValueError):
         return None
 
 
-def _path(source: str) -> Path:
+def expanded_path(source: str) -> Path:
     """A path with ``~`` expanded, as far as that is somebody's home."""
     try:
         return Path(source).expanduser()

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -106,6 +106,33 @@ def to_dict(cfg: Config) -> dict[str, Any]:
 def picture_settings(cfg: Config) -> dict[str, Any]:
     """The config as JSON's types, less what does not decide the picture."""
     return {key: value for key, value in to_dict(cfg).items() if key not in RECORDING_KEYS}
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested keys joined by dots; an empty object is a value.
+
+    >>> dict(flat({"a": {"b": 1, "c": {}}, "d": [2]}))
+    {'a.b': 1, 'a.c': {}, 'd': [2]}
+    """
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """(key, old, new) of what two configs differ in, less what only says how a run is recorded.
+
+    Args:
+        before, now: as :func:`to_dict` makes them, nested or flat
+    """
+    old, new = dict(flat(before)), dict(flat(now))
+    for key in dict.fromkeys([*new, *old]):
+        if key.partition(".")[0] not in RECORDING_KEYS and old.get(key) != new.get(key):
+            yield key, old.get(key), new.get(key)
 
 
 def config_hash(cfg: Config) -> str:

@@ -29,6 +29,7 @@ import nst
 from nst.command.configs import CONF, one_line
 from nst.command.line.arguments import fault, prepared
 from nst.command.line.names import quote_paths, slug
+from nst.command.line.repeat import repeated
 from nst.command.plan import expand_sweep
 from nst.config import GROUPS, config_hash, documented_keys, to_dict
 from nst.config.remarks import remarks
@@ -252,7 +253,7 @@ def composed(line: list[str]) -> None:
 def try_alone(line: list[str]) -> str:
     """What becomes of a command line: ``composed`` or ``refused``."""
     try:
-        prepared(line)
+        prepared(repeated(line))
         composed(quote_paths(line))
     except InputError as error:
         _check_line(str(error))

@@ -15,9 +15,10 @@ from pathlib import Path
 from nst.command.configs import CONF
 from nst.command.help.losses import losses_in_words
 from nst.command.line import repeat
+from nst.command.line.names import PICTURE_KEYS, is_of_files
 from nst.config import GROUPS, WEIGHTS, documented_keys
 from nst.config import layers as layer_names
-from nst.config.samples import SAMPLES
+from nst.config.samples import PICTURE_ENDINGS, SAMPLES
 from nst.errors import shown
 
 _FLAGS = ("--help", "--multirun", "--cfg", "--hydra-help", "--version")
@@ -61,9 +62,9 @@ def candidates(line: str) -> list[str]:
         others, comma, begun = value.rpartition(",")
         known = [each for each in _values(key, words) if each.startswith(begun)]
         number = key in documented_keys() and "number" in documented_keys()[key].expected
-        if key in _FILES or not (known or number or key in GROUPS):
+        if is_of_files(key) or not (known or number or key in GROUPS):
             files = _files(begun)
-            known += [f for f in files if key not in _PICTURES or _LOOKS_LIKE_ONE.search(f)]
+            known += [f for f in files if key not in PICTURE_KEYS or _LOOKS_LIKE_ONE.search(f)]
         every = [f"{key}={others}{comma}{each}" for each in known]
     else:
         every = [name for name in _names(word) if name.startswith(word)]
@@ -98,15 +99,11 @@ def _values(key: str, words: Sequence[str]) -> Sequence[str]:
     return () if known.default is None else (shown(known.default),)
 
 
-_PICTURES = ("content", "style", "init.image")
-_FILES = (*_PICTURES, "backbone.weights", "report.judge_weights")
-_LOOKS_LIKE_ONE = re.compile(
-    r"/$|\.(jpe?g|png|webp|avif|tiff?|gif|bmp|jp2|ppm|tga|ico|qoi)$", re.IGNORECASE
-)
+_LOOKS_LIKE_ONE = re.compile(rf"/$|\.({'|'.join(PICTURE_ENDINGS)})$", re.IGNORECASE)
 """A folder, or a file whose suffix is a picture's."""
 
 _BY_NAME: dict[str, Sequence[str]] = {
-    **dict.fromkeys(_PICTURES, SAMPLES),
+    **dict.fromkeys(PICTURE_KEYS, SAMPLES),
     **dict.fromkeys(("backbone.weights", "report.judge_weights"), WEIGHTS),
     "report.judge": ("auto", *layer_names.BACKBONES),
     "device": ("auto", "cpu", "cuda", "mps"),

@@ -75,8 +75,8 @@ A run lands in outputs/: image.png, sheet.png, trace.csv, record.json.
 {{keys}}
 
 == More ==
--m runs every combination of key=a,b,c; put it first or last. A folder of
-pictures, or a pattern in quotes, stands for all of them: -m content=photos/
+-m runs every combination of key=a,b,c. A folder of pictures, or a pattern in
+quotes, stands for all of them: -m content=photos/
 -m hydra/launcher=batched runs several jobs at once, as one batch of images:
 up to hydra.launcher.max_batch=8, or as many as fit into memory with =auto.
 Options of a loss are keys below it, as loss.style.activation_shift=0.3.

@@ -17,6 +17,7 @@ from nst.command.help.lists import WIDTH, comments, default_choices, first_comme
 from nst.command.help.losses import LossInWords, losses_in_words
 from nst.command.line import repeat
 from nst.command.line.hints import close, hint
+from nst.command.line.names import PICTURE_KEYS
 from nst.config import GROUPS, documented_keys, to_dict
 from nst.config import layers as layer_names
 from nst.config.keys import Key
@@ -40,8 +41,8 @@ _BATCHED = "hydra/launcher"
 _OTHERS: dict[str, tuple[str, str]] = {
     "-m": (
         "-m: a sweep, every combination of key=a,b,c\n\n"
-        "    Put it first or last. A folder of pictures, or a pattern in quotes, stands\n"
-        "    for all of them: -m content=photos/\n\n"
+        "    A folder of pictures, or a pattern in quotes, stands for all of them:\n"
+        "    -m content=photos/\n\n"
         "    The pictures land side by side in a folder below\n"
         "    outputs/sweeps/, with a page that compares them, report.html;\n"
         "    report=false leaves that out. --help study lists sweeps that answer a\n"
@@ -198,7 +199,7 @@ def _defaults() -> Any:
 
 def _more(name: str) -> list[str]:
     """What a key's own text leaves out: names that it takes."""
-    if name in ("content", "style", "init.image"):
+    if name in PICTURE_KEYS:
         return [textwrap.indent(help_samples(), "    ")]
     if name in ("content_layer", "style_layers"):
         backbone = str(default_choices(CONF)["backbone"])

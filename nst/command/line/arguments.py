@@ -22,8 +22,7 @@ from hydra.errors import HydraException
 from nst.command.line import flags, pictures, sweeps
 from nst.command.line.choices import instead_of, meant_by
 from nst.command.line.keys import is_below, unknown_key
-from nst.command.line.names import is_sweep, quote_paths, quoted
-from nst.command.line.repeat import repeated
+from nst.command.line.names import quote_paths, quoted, runs_sweep
 from nst.config import GROUPS, OPEN_KEYS, documented_keys
 from nst.errors import InputError, printable
 
@@ -41,18 +40,19 @@ def prepared(arguments: Sequence[str]) -> list[str]:
     """The command line as Hydra takes it.
 
     Args:
-        arguments: the command line without the program's name
+        arguments: the command line without the program's name and ``repeat=FILE``
+            (:func:`nst.command.line.repeat.repeated`)
 
     Raises:
-        InputError: an override that cannot be (Hydra alone says less, or hangs), ``repeat=FILE``
-            names no run, or ``resume=true`` no folder.
+        InputError: an override that cannot be (Hydra alone says less, or hangs), or
+            ``resume=true`` names no folder.
     """
     complaint = flags.complaint(arguments)
     if complaint is None and flags.is_set(arguments, "shell-completion"):
         return list(arguments)  # install=bash is no override
     if complaint:
         raise InputError(complaint)
-    ordered = pictures.expanded(flags.flags_first(repeated(arguments)))
+    ordered = pictures.expanded(flags.flags_first(arguments))
     quoted_paths = quote_paths(ordered)
     complaint = fault(quoted_paths) or sweeps.without_flag(ordered)
     complaint = complaint or sweeps.lost_sweep(quoted_paths)
@@ -68,11 +68,10 @@ def _require_folder_to_go_on_in(arguments: Sequence[str]) -> None:
     """Refuse a run that is to go on in a folder of its own, which is new and empty every time."""
     keys = {argument.partition("=")[0].lstrip("+"): argument for argument in arguments}
     resumes = re.fullmatch(r"\+*resume=(true|yes|on|1)", keys.get("resume", ""), re.IGNORECASE)
-    alone = keys.get("hydra.mode", "").endswith("RUN") and "hydra.mode=MULTIRUN" not in arguments
-    sweeps = is_sweep(arguments) or ("study" in keys and not alone)
-    key, folder = ("hydra.sweep.dir", "outputs/sweeps") if sweeps else ("hydra.run.dir", "outputs")
+    sweep = runs_sweep(arguments)
+    key, folder = ("hydra.sweep.dir", "outputs/sweeps") if sweep else ("hydra.run.dir", "outputs")
     if resumes and key not in keys:
-        what = "a sweep goes" if sweeps else "a run goes"
+        what = "a sweep goes" if sweep else "a run goes"
         raise InputError(f"resume=true: name the folder that {what} on in, as {key}={folder}/NAME")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nst.config import GROUPS, WEIGHTS, InitKind, Pooling, WandbMode
-from nst.config.samples import SAMPLES, existing_file
+from nst.config.samples import PICTURE_ENDINGS, SAMPLES, existing_file
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 CONF = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir())
@@ -139,9 +139,7 @@ def _of_optimizer(value: str) -> str | None:
     return f"optimizer.{'steps' if number >= 1 and number.is_integer() else 'lr'}={value}"
 
 
-_PICTURE = re.compile(
-    r".*\.(jpe?g|png|webp|avif|tiff?|gif|bmp|jp2|ppm|pgm|tga|ico|qoi|hei[cf])", re.I
-)
+_PICTURE = re.compile(rf".*\.({'|'.join(PICTURE_ENDINGS)}|hei[cf])", re.I)
 
 
 def looks_like_a_picture(name: str) -> bool:

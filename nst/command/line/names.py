@@ -14,7 +14,10 @@ from nst.config import GROUPS, WEIGHTS, documented_keys
 from nst.config.samples import SAMPLES, source_file
 from nst.config.values import UNNAMED_KEYS
 
-_NAMES = ("content", "style", "init.image", "backbone.weights", "report.judge_weights")
+PICTURE_KEYS = ("content", "style", "init.image")
+"""Keys whose values name pictures."""
+
+FILE_KEYS = (*PICTURE_KEYS, "backbone.weights", "report.judge_weights")
 """Keys whose values name files; in a sweep a comma separates them."""
 
 _TEXTS = (
@@ -61,14 +64,29 @@ def is_sweep(arguments: Sequence[str]) -> bool:
     return bool({*flags, "--multirun", "hydra.mode=MULTIRUN"} & set(arguments))
 
 
+def runs_sweep(arguments: Sequence[str]) -> bool:
+    """Whether a command line makes a sweep: it asks for one, or names a study, which is one."""
+    study = any(re.match(r"\+{0,2}study=(?!null$)", argument) for argument in arguments)
+    return is_sweep(arguments) or (study and "hydra.mode=RUN" not in arguments)
+
+
+def key_of(override: str) -> str:
+    """The key or group of an override.
+
+    >>> key_of("++loss.style.name=gram"), key_of("~preset")
+    ('loss.style.name', 'preset')
+    """
+    return override.partition("=")[0].lstrip("+~")
+
+
 def is_of_files(key: str) -> bool:
     """Whether the values of a key are names of files."""
-    return key in _NAMES
+    return key in FILE_KEYS
 
 
 def _quote(argument: str, sweep: bool) -> str:
     match = re.fullmatch(r"(\+{0,2}([\w.]+)=)(.*)", argument, re.DOTALL)
-    if not match or match[2] not in (*_NAMES, *_TEXTS):
+    if not match or match[2] not in (*FILE_KEYS, *_TEXTS):
         return argument
     head, key, value = match.groups()
     if key in _TEXTS:

@@ -13,12 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nst.command.line.names import is_sweep, one_name, split_names
+from nst.command.line.names import PICTURE_KEYS, one_name, runs_sweep, split_names
 from nst.config.samples import SAMPLES, existing_file, existing_folder
 from nst.errors import InputError
-
-KEYS = ("content", "style", "init.image")
-"""Keys whose values are pictures."""
 
 _MOST = 10_000
 _BATCHED = "hydra/launcher=batched"
@@ -60,7 +57,7 @@ def expanded(arguments: Sequence[str]) -> list[str]:
     Raises:
         InputError: no sweep is asked for, or there is no picture.
     """
-    sweep = _sweeps(arguments)
+    sweep = runs_sweep(arguments)
     named = []
     for argument in arguments:
         parts = list(_parts(argument))
@@ -84,16 +81,10 @@ def _names_launcher(arguments: Sequence[str]) -> bool:
     return any(argument.lstrip("+").startswith("hydra/launcher=") for argument in arguments)
 
 
-def _sweeps(arguments: Sequence[str]) -> bool:
-    """Whether the command line is a sweep's; a study is one by itself."""
-    studies = any(re.match(r"\+{0,2}study=(?!null$)", argument) for argument in arguments)
-    return is_sweep(arguments) or (studies and "hydra.mode=RUN" not in arguments)
-
-
 def _parts(argument: str) -> Iterator[str | Pictures]:
     """The values of an override that names pictures; nothing of another argument."""
     match = _GIVEN.fullmatch(argument)
-    if match is None or match[2] not in KEYS:
+    if match is None or match[2] not in PICTURE_KEYS:
         return
     key, value = match[2], match[3]
     whole = _is_picture(value) or _is_several(value)
@@ -214,7 +205,7 @@ def _joined(arguments: Sequence[str]) -> list[str]:
     names: dict[str, list[str]] = {}
     for argument in arguments:
         match = _GIVEN.fullmatch(argument)
-        if match and match[2] in KEYS and existing_file(match[3]):
+        if match and match[2] in PICTURE_KEYS and existing_file(match[3]):
             names.setdefault(match[1], []).append(match[3])
     joined = list(arguments)
     for head, several in names.items():

@@ -22,10 +22,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, QuotedString
 from hydra.errors import HydraException
 
-from nst.command.line.names import is_sweep, one_name, with_interpolation
-from nst.config import GROUPS, OPEN_KEYS, WEIGHTS, Config, documented_keys, to_dict
-from nst.config.samples import SAMPLES, existing_file
-from nst.config.values import RECORDING_KEYS
+from nst.command.line.names import key_of, one_name, runs_sweep, with_interpolation
+from nst.config import GROUPS, OPEN_KEYS, WEIGHTS, documented_keys, to_dict
+from nst.config.samples import SAMPLES, existing_file, expanded_path
+from nst.config.values import differences, flat
 from nst.errors import InputError, printable, shown
 
 KEY = "repeat"
@@ -85,8 +85,8 @@ def repeated(arguments: Sequence[str]) -> list[str]:
         notes += _changes(earlier, overrides, given)
     except InputError as error:
         raise InputError(f"{KEY}={names[0]}: {error}") from None
-    kept = [each for each in overrides if not _replaced(_key(each), given)]
-    alone = any(_key(o) == "study" for o in kept) and not is_sweep(given)
+    kept = [each for each in overrides if not _replaced(key_of(each), given)]
+    alone = any(key_of(o) == "study" for o in kept) and not runs_sweep(given)
     _tell(f"{KEY}={names[0]}: {' '.join(map(_in_shell, [*kept, *given])) or 'all by default'}")
     for note in notes:
         _tell(f"{KEY}={names[0]}: {note}")
@@ -98,9 +98,9 @@ def repeated(arguments: Sequence[str]) -> list[str]:
 
 def _read(name: str) -> Earlier:
     """What is known of the run that made a file, or whose folder it is."""
-    from nst.runs.recording.output import expanded, read_origin  # Pillow: --help does without
+    from nst.runs.recording.output import read_origin  # Pillow: --help does without
 
-    path = expanded(name)
+    path = expanded_path(name)
     if not name or not path.exists():
         raise InputError("no such file; name a picture, or a run's folder as outputs/latest")
     origin = read_origin(path) if path.is_file() else None
@@ -162,7 +162,7 @@ def _earlier(values: Mapping[str, Any], folders: list[Path], version: Any) -> Ea
     if not listed or not described or not isinstance(config, dict):
         raise InputError("what it says of its origin is damaged")
     assert isinstance(overrides, list)
-    kept = [_renamed(each) for each in overrides if _key(each) not in _ONLY_THEN]
+    kept = [_renamed(each) for each in overrides if key_of(each) not in _ONLY_THEN]
     for each in kept:
         if not _is_ours(each):  # a stranger's picture is not to start programs, or write anywhere
             raise InputError(f"its {printable(each)} is no override of a run's config")
@@ -171,7 +171,7 @@ def _earlier(values: Mapping[str, Any], folders: list[Path], version: Any) -> Ea
 
 def _renamed(override: str) -> str:
     """An override by the key's name of today."""
-    key = _key(override)
+    key = key_of(override)
     return override.replace(key, _RENAMED[key], 1) if key in _RENAMED else override
 
 
@@ -180,7 +180,7 @@ def _is_ours(override: str) -> bool:
 
     What a study varies is not for a picture to say: Hydra would read those texts once more.
     """
-    key = _key(override)
+    key = key_of(override)
     names = (*documented_keys(), *GROUPS, *OPEN_KEYS)
     is_named = any(key == n or n.startswith(f"{key}.") or key.startswith(f"{n}.") for n in names)
     if not is_named or override.startswith("-"):
@@ -240,7 +240,7 @@ def _here(earlier: Earlier, given: Sequence[str]) -> tuple[list[str], list[str]]
         if file is None:
             raise InputError(f"its {key}={source} is not there; name it by {key}=PATH")
         if file != source:
-            overrides = [each for each in overrides if _key(each) != key]
+            overrides = [each for each in overrides if key_of(each) != key]
             overrides.append(f"{key}={one_name(file)}")
         if digest and _sha256(Path(file).expanduser()) != digest:
             notes.append(f"{key}={file} holds another picture than it did then")
@@ -250,7 +250,7 @@ def _here(earlier: Earlier, given: Sequence[str]) -> tuple[list[str], list[str]]
 def _sources(earlier: Earlier) -> Iterator[tuple[str, str, str | None]]:
     """(key, path or name, sha256 if known) of each file that the run may have read."""
     for key in _FILES:
-        written = [each for each in earlier.overrides if _key(each) == key]
+        written = [each for each in earlier.overrides if key_of(each) == key]
         image = earlier.images.get(key)
         if image is not None:
             digest = image.get("sha256")
@@ -294,16 +294,17 @@ def _changes(earlier: Earlier, overrides: Sequence[str], given: Sequence[str]) -
         return []
     replaced = tuple(key for key in _FILES if _replaced(key, given))
     try:
-        now = compose(*(each for each in overrides if _key(each) not in replaced))
+        now = compose(*(each for each in overrides if key_of(each) not in replaced))
     except InputError as error:
         if given:
             return []  # they may be what mends it; the config is checked as a whole
         raise InputError(f"its overrides do not work any more: {error}") from None
     # size=original: that number is a picture's, and no default
-    sized = {_key(o) for o in overrides if _key(o) in _SIZES and _value(o) == "original"}
+    sized = {key_of(o) for o in overrides if key_of(o) in _SIZES and _value(o) == "original"}
+    before = {_RENAMED.get(key, key): value for key, value in flat(earlier.config)}
     changed = [
         f"{key} ({_short(old)} → {_short(new)})"
-        for key, old, new in _different(earlier.config, now)
+        for key, old, new in differences(before, to_dict(now))
         if key not in _FILES and key not in sized
     ]
     if not changed:
@@ -314,23 +315,6 @@ def _changes(earlier: Earlier, overrides: Sequence[str], given: Sequence[str]) -
     return [f"the defaults changed since{by}, so the picture may be another: {named}"]
 
 
-def _different(before: Mapping[str, Any], now: Config) -> Iterator[tuple[str, Any, Any]]:
-    """(key, old, new) of what two configs differ in, less what does not decide the picture."""
-    old = {_RENAMED.get(key, key): value for key, value in _flat(before)}
-    new = dict(_flat(to_dict(now)))
-    for key in dict.fromkeys([*new, *old]):
-        if key.partition(".")[0] not in RECORDING_KEYS and old.get(key) != new.get(key):
-            yield key, old.get(key), new.get(key)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
 def _short(value: Any) -> str:
     text = shown(value)
     return text if len(text) <= 40 else f"{text[:36]} …"
@@ -339,13 +323,9 @@ def _short(value: Any) -> str:
 # --- overrides ------------------------------------------------------------------------------------
 
 
-def _key(override: str) -> str:
-    return override.partition("=")[0].lstrip("+~")
-
-
 def _replaced(key: str, given: Sequence[str]) -> bool:
     """Whether a key is given now; a loss by its name replaces another one's options, too."""
-    keys = [_key(each) for each in given if "=" in each or each.startswith("~")]
+    keys = [key_of(each) for each in given if "=" in each or each.startswith("~")]
     options = [each for each in keys if each in OPEN_KEYS and key.startswith(f"{each}.")]
     return key in keys or bool(options)
 

@@ -14,14 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
+from nst.config.samples import PICTURE_ENDINGS
+
 _LONGEST = 60  # letters of a word in a label
 _STEERING = ("Cc", "Cs")  # control characters, and halves of characters
 _TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_FILE = re.compile(
-    r"\.(jpe?g|jpe|jfif|png|apng|webp|avif|tiff?|bmp|dib|gif|jp2|j2k|tga|ico|qoi|p[bgnp]m"
-    r"|pth?|safetensors)$",
-    re.I,
-)
+_FILE = re.compile(rf"\.({'|'.join(PICTURE_ENDINGS)}|pth?|safetensors)$", re.I)
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 
 

@@ -19,6 +19,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from nst import durable
 from nst.config import Config
+from nst.config.samples import expanded_path
 from nst.config.values import RECORDING_KEYS
 from nst.errors import InputError, did_you_mean
 
@@ -34,15 +35,7 @@ _MOST_EXIF = 60_000  # bytes; a JPEG has room for 65533
 
 def output_file(cfg: Config) -> Path | None:
     """Where ``output`` leads, ``~`` expanded; None where it is not given."""
-    return None if cfg.output is None else expanded(cfg.output)
-
-
-def expanded(path: str) -> Path:
-    """A path with ``~`` expanded, as far as that is somebody's home."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:  # a name that begins with a tilde
-        return Path(path)
+    return None if cfg.output is None else expanded_path(cfg.output)
 
 
 def check_output(cfg: Config, folder: Path, inputs: Mapping[str, Path]) -> None:

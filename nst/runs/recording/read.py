@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from nst.config.values import flat
 from nst.errors import InputError, did_you_mean
 from nst.runs.recording.folder import RECORD
 
@@ -72,7 +73,7 @@ def as_table(records: Iterator[FoundRecord] | Collection[FoundRecord]) -> pd.Dat
     """Records as :func:`load_runs` returns them."""
     place = "folder"  # first, whatever a record has under this name
     rows = [
-        {place: ""} | dict(_flat(found.values)) | {place: str(found.folder)}
+        {place: ""} | dict(flat(found.values)) | {place: str(found.folder)}
         for found in records
         if found.values is not None
     ]
@@ -134,15 +135,6 @@ def _printable(value: Any) -> Any:
     if isinstance(value, dict):
         return {_printable(key): _printable(each) for key, each in value.items()}
     return [_printable(each) for each in value] if isinstance(value, list) else value
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested keys joined by dots; an empty object is a value."""
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _is_text(value: Any) -> bool:
@@ -219,7 +211,7 @@ something else there. A key that is missing, as in records of earlier versions, 
 
 def _wrong(values: Mapping[str, Any]) -> str:
     """What in a record is of another kind than it should be; empty where nothing is."""
-    for key, value in (*values.items(), *_flat(values)):
+    for key, value in (*values.items(), *flat(values)):
         check, expected = _EXPECTED.get(key, (None, ""))
         if check is not None and not check(value):
             return f"its {key} should be {expected}, and is {_described(value)}"

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nst import durable
 from nst.config import Config, LoggerName, config_hash, to_dict
-from nst.config.values import RECORDING_KEYS
+from nst.config.values import differences
 from nst.errors import InputError
 from nst.losses.terms import WeightedTerms, sum_by_kind
 from nst.pictures.files import to_pil
@@ -218,7 +218,7 @@ class Recorder:
         })  # fmt: skip
         if state is not None and state["step"] == self._written:  # else the trace would lack a row
             self._save_checkpoint(state, where)
-        self._save_output("interrupted")
+        self._save_unfinished_output()
 
     def _common(self, shared: Mapping[str, Any]) -> dict[str, Any]:
         """What the records of complete and of interrupted runs have in common."""
@@ -270,25 +270,23 @@ class Recorder:
         self._save_output("completed")
         self._sink.summarize({key: record[key] for key in _RESULTS})
 
-    def _save_output(self, status: str) -> None:
+    def _save_output(self, status: str) -> Path | None:
         """Write the latest image as ``output`` says, after the record: what fails here is late."""
         assert self._last is not None
         picture = to_pil(self._image(self._last))
-        if status == "completed":
-            save_output(self.cfg, picture, {"status": status, **self.facts})
-            return
+        return save_output(self.cfg, picture, {"status": status, **self.facts})
+
+    def _save_unfinished_output(self) -> None:
+        """The same for an interrupted run: a complete picture stays, what fails is said."""
         file = output_file(self.cfg)
-        if file is None:
-            return
-        if (read_origin(file) or {}).get("status") == "completed":
+        if file is not None and (read_origin(file) or {}).get("status") == "completed":
             log.info("%s stays the picture of a complete run", file)
             return
         try:
-            save_output(self.cfg, picture, {"status": status, **self.facts})
+            if self._save_output("interrupted"):
+                log.info("the picture so far is in %s, too", file)
         except OSError as error:
             log.warning("%s could not be written: %s", file, error)
-        else:
-            log.info("the picture so far is in %s, too", file)
 
 
 def digests_of(facts: Mapping[str, Any]) -> dict[str, str | None]:
@@ -313,7 +311,7 @@ def complete_record(cfg: Config, context: Context) -> dict[str, Any] | None:
     digests = digests_of(now)
     if any(read_checkpoint(file).fits(cfg, digests) for file in checkpoints(context.folder)):
         return None  # it was begun beside that one
-    different = _different(record.get("config"), now["config"]) or "the files of its pictures"
+    different = _differing(record.get("config"), now["config"]) or "the files of its pictures"
     raise InputError(
         f"{context.folder} holds a complete run of another config, which differs in {different}; "
         "leave resume out to replace it, or choose another folder"
@@ -329,7 +327,7 @@ def _check_begun(cfg: Config, folder: Path) -> None:
         before = yaml.safe_load((begun[0][0].parent / "config.yaml").read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError):
         before = None
-    different = _different(before, to_dict(cfg)) if before else "something"
+    different = _differing(before, to_dict(cfg)) or "its settings"
     raise InputError(
         f"{relative(folder)} holds a run of another config that was interrupted, which differs in "
         f"{different}; give the same keys to go on, leave resume out to begin anew, or choose "
@@ -337,18 +335,10 @@ def _check_begun(cfg: Config, folder: Path) -> None:
     )
 
 
-def _different(before: Any, now: Mapping[str, Any], prefix: str = "") -> str:
-    """The keys in which two configs differ, those that only say how a run is recorded left out."""
-    keys = []
-    for key, value in now.items():
-        if not prefix and key in RECORDING_KEYS:
-            continue
-        old = before.get(key) if isinstance(before, Mapping) else None
-        if isinstance(value, Mapping) and old != value:
-            keys.append(_different(old, value, f"{prefix}{key}."))
-        elif old != value:
-            keys.append(prefix + key)
-    return ", ".join(filter(None, keys))
+def _differing(before: Any, now: Mapping[str, Any]) -> str:
+    """The keys in which two configs differ; empty where the earlier one is not known."""
+    known = before if isinstance(before, Mapping) else now
+    return ", ".join(key for key, _, _ in differences(known, now))
 
 
 def record_failure(cfg: Config, context: Context, error: Exception) -> None:

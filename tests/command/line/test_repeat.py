@@ -82,7 +82,7 @@ def test_what_is_given_now_wins() -> None:
         *("style=swirl", "loss.style_weight=30", "logger=none"),
         *("size=128", "loss.style=wasserstein2", "output=new.png"),
     ]
-    assert nst.compose(*prepared(["repeat=a.png", "size=128"])).size == 128
+    assert nst.compose(*prepared(repeated(["repeat=a.png", "size=128"]))).size == 128
 
 
 def test_a_sweep_can_begin_from_a_picture() -> None:
@@ -174,7 +174,7 @@ def test_a_folder_of_any_name_is_found_from_elsewhere(
         remembered("size=64") | {"overrides": ["content=b.png", "size=64"]}
         | {"images": {"content": {"source": "b.png", "sha256": digest}}},
     )  # fmt: skip
-    command = prepared([f"repeat={name}/o.png"])
+    command = prepared(repeated([f"repeat={name}/o.png"]))
     assert nst.compose(*command).content == f"{name}/b.png"
     killed = Path(name) / "run" / ".hydra" / "overrides.yaml"
     killed.parent.mkdir(parents=True)
