@@ -11,23 +11,9 @@ PHOTOS: tuple[str, ...] = ("astronaut", "chelsea", "coffee", "rocket", "hubble")
 PAINTINGS: tuple[str, ...] = ("swirl", "mosaic", "ink", "dabs", "waves")
 SAMPLES: tuple[str, ...] = (*PHOTOS, *PAINTINGS)
 
-PICTURE_ENDINGS = (
-    *(
-        "jpg",
-        "jpeg",
-        "jpe",
-        "jfif",
-        "png",
-        "apng",
-        "webp",
-        "avif",
-        "tif",
-        "tiff",
-        "gif",
-        "bmp",
-        "dib",
-    ),
-    *("jp2", "j2k", "tga", "ico", "qoi", "pbm", "pgm", "pnm", "ppm"),
+PICTURE_ENDINGS: tuple[str, ...] = tuple(
+    "jpg jpeg jpe jfif png apng webp avif tif tiff gif bmp dib jp2 j2k tga ico qoi "
+    "pbm pgm pnm ppm".split()
 )
 """Endings that a name of a picture has."""
 

@@ -19,6 +19,7 @@ def weights(loss: LossConfig) -> tuple[float, float]:
     return loss.content_weight, loss.style_weight
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_more_strength_is_more_style_for_every_network(backbone: str, composed: Compose) -> None:
     steps = [0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98]

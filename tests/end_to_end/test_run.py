@@ -245,6 +245,7 @@ def pictures_of_the_user(folder: Path) -> dict[str, bytes]:
     return contents(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -22,6 +22,7 @@ def test_samples_open_by_name(name: str) -> None:
     assert image.std() > 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAINTINGS)
 def test_paintings_are_seeded_and_colorful(name: str) -> None:
     a = np.asarray(draw(name, 0, 96))

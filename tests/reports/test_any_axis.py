@@ -29,6 +29,7 @@ QUICK = SWEPT[:5]
 """Without the mark "slow"; every key has its turn with every figure."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("swept", QUICK)
 @pytest.mark.parametrize("name", study_names())
 def test_any_key_beside_a_studys_own(

@@ -123,6 +123,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "outer" / "sweep" / "report"
 
 
+@pytest.mark.slow
 def test_what_a_report_writes_holds_names_as_text(written: Path) -> None:
     captions = (written / "captions.md").read_text(encoding="utf-8")
     assert re.findall(r"(?<!\\)[<\[]", captions) == []

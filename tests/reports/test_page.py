@@ -143,6 +143,7 @@ def test_two_sweeps_are_told_apart_and_compared(quick: None, tmp_path: Path) -> 
     assert 'class="gap">no such run<' in text
 
 
+@pytest.mark.slow
 def test_a_partial_sweep_says_what_is_missing(layers_and_seeds: Path) -> None:
     shutil.rmtree(layers_and_seeds / "0")
     text = page_of(layers_and_seeds).text

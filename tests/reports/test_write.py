@@ -21,6 +21,7 @@ from tests.reports.sweeping import run_sweep
 from tests.reports.synthetic import stub_measuring, synthetic_sweep
 
 
+@pytest.mark.slow
 def test_sheets_figures_and_table_stand_beside_the_page(layers_and_seeds: Path) -> None:
     folder = layers_and_seeds
     assert report([folder]) == folder / "report.html"

@@ -11,6 +11,7 @@ from nst.runs.passes import coarse_scales
 from tests.conftest import Compose
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "own",
     [

@@ -41,6 +41,7 @@ def swept(argument: str) -> list[Any]:
     return [value]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_of_any_name_is_found_alone_and_in_a_sweep(name: str) -> None:
     Path(name).write_bytes(b"a picture")

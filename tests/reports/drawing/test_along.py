@@ -115,6 +115,7 @@ def test_a_second_axis_has_its_own_means_and_a_legend(width: float) -> None:
     assert outside(figure) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [3.4, 7.0])
 @pytest.mark.parametrize("count", [1, 2, 5, 17, 40])
 @pytest.mark.parametrize("name", ["{}", "conv_{}", "conv_{}-99", LONG + "{}"])

@@ -34,6 +34,7 @@ def test_equal_pictures_are_not_drawn() -> None:
     assert difference_figure([equal]) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [3.4, 7.0])
 @pytest.mark.parametrize("shape", [(20, 30), (40, 20), (10, 60)])
 @pytest.mark.parametrize("count", [1, 2, 3])

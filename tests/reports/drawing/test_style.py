@@ -61,6 +61,7 @@ def test_no_file_says_when_it_was_written(saved: Path) -> None:
     assert "dc:date" not in (saved / "figure.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_same_figure_gives_the_same_bytes_in_another_process(tmp_path: Path) -> None:
     for seed in ("1", "2"):
         (tmp_path / seed).mkdir()

@@ -272,6 +272,7 @@ PLAIN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [pytest.param(64), pytest.param(384, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", PLAIN)
 def test_no_run_takes_what_it_plainly_takes_at_most(
